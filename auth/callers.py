@@ -1,0 +1,60 @@
+"""Who is asking. A caller is established once, by ``exchange.deps``; what it may do is judged later, live."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, field
+
+_SECRET_BYTES = 32
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ID_CHARACTERS = 26
+
+
+@dataclass(frozen=True, slots=True)
+class OfficerSession:
+    """What an officer's cookie gives without asking the database: the session's id, and the proof of it."""
+
+    id: str
+    csrf: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Officer:
+    """An officer of one agency at one counter, signed in; ``session_id`` names the server-side session."""
+
+    id: str
+    name: str
+    agency_id: str
+    agency_code: str
+    site: str
+    counter: str
+    role: str
+    session_id: str
+
+    @property
+    def actor(self) -> str:
+        return f"officer:{self.id}"
+
+
+def new_session_secret() -> str:
+    return secrets.token_urlsafe(_SECRET_BYTES)
+
+
+def session_of(secret: str) -> OfficerSession:
+    """The session id is a one-way function of the cookie: a ticket can name it (``act.sid``) and whoever steals
+    the ticket still cannot make the cookie. 128 bits, written like every other id."""
+    digest = hashlib.sha256(b"berkas-session\x00" + secret.encode()).digest()
+    number = int.from_bytes(digest[:16], "big")
+    characters = []
+    for _ in range(_ID_CHARACTERS):
+        number, digit = divmod(number, len(_ALPHABET))
+        characters.append(_ALPHABET[digit])
+    csrf = hmac.new(secret.encode(), b"berkas-csrf", hashlib.sha256).hexdigest()
+    return OfficerSession("s_" + "".join(reversed(characters)), csrf)
+
+
+def same_text(left: str, right: str) -> bool:
+    """Compare in constant time."""
+    return hmac.compare_digest(left.encode(), right.encode())

@@ -1,0 +1,251 @@
+"""May they? The judges of every act: facts and ``now`` in, verdict out.
+
+They see the rows of ``storage`` through the protocols below and never import them. ``now`` is the clock of the batch
+that judges; ``None`` for a fact means that the row does not exist, which is refused like everything unknown.
+Reasons are stable codes: the table in ``exchange.errors`` says what a caller is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from auth.verdict import ALLOWED, Refused, Verdict
+
+SESSION_IDLE_LIMIT = timedelta(minutes=15)
+SESSION_LIFE_LIMIT = timedelta(hours=8)
+FACTOR_LIFE = timedelta(minutes=15)
+CODE_LIFE = timedelta(minutes=5)
+CODE_TRIES = 5
+CODE_SENDS_PER_HOUR = 3
+REDELIVERY_WINDOW = timedelta(seconds=120)
+REDELIVERY_ATTEMPTS = 3
+
+# The one table of legal state changes of a consent request (and with it of the consent it led to).
+LEGAL_CHANGES: dict[tuple[str, str], str] = {
+    ("pending", "grant_all"): "granted",
+    ("pending", "grant_some"): "partial",
+    ("pending", "refuse"): "refused",
+    ("pending", "expire"): "expired",
+    ("pending", "replace"): "withdrawn",
+    ("granted", "withdraw"): "withdrawn",
+    ("partial", "withdraw"): "withdrawn",
+}
+
+
+def changed(state: str, act: str) -> str | None:
+    """The state after ``act``; None when the law of the table does not know this change."""
+    return LEGAL_CHANGES.get((state, act))
+
+
+class SessionFact(Protocol):
+    @property
+    def officer_id(self) -> str: ...
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def last_seen_at(self) -> datetime: ...
+    @property
+    def ended_at(self) -> datetime | None: ...
+
+
+class ActiveFact(Protocol):
+    """An officer or an agency."""
+
+    @property
+    def active(self) -> bool: ...
+
+
+class RequestFact(Protocol):
+    @property
+    def state(self) -> str: ...
+    @property
+    def expires_at(self) -> datetime: ...
+
+
+class ChallengeFact(Protocol):
+    @property
+    def browser(self) -> str: ...
+    @property
+    def sent_at(self) -> datetime: ...
+    @property
+    def expires_at(self) -> datetime: ...
+    @property
+    def tries(self) -> int: ...
+    @property
+    def verified_at(self) -> datetime | None: ...
+
+
+class ConsentFact(Protocol):
+    @property
+    def state(self) -> str: ...
+    @property
+    def agency_id(self) -> str: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def valid_until(self) -> datetime: ...
+
+
+class ItemFact(Protocol):
+    @property
+    def document_id(self) -> str | None: ...
+    @property
+    def decision(self) -> str: ...
+
+
+class VersionFact(Protocol):
+    @property
+    def document_id(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+
+
+class UseFact(Protocol):
+    @property
+    def caller(self) -> str: ...
+    @property
+    def released_at(self) -> datetime: ...
+    @property
+    def attempts(self) -> int: ...
+    @property
+    def open(self) -> bool: ...
+    @property
+    def delivered(self) -> bool: ...
+
+
+def judge_session(
+    session: SessionFact | None, officer: ActiveFact | None, agency: ActiveFact | None, now: datetime
+) -> Verdict:
+    """A signed-in officer of an active agency: idle at most 15 minutes, 8 hours in all."""
+    if session is None or session.ended_at is not None:
+        return Refused("session_ended")
+    if now - session.last_seen_at > SESSION_IDLE_LIMIT or now - session.created_at > SESSION_LIFE_LIMIT:
+        return Refused("session_expired")
+    if officer is None or not officer.active:
+        return Refused("officer_suspended")
+    if agency is None or not agency.active:
+        return Refused("agency_suspended")
+    return ALLOWED
+
+
+def judge_budget(used: int, limit: int) -> Verdict:
+    """At most ``limit`` an hour: an officer who looks at everybody is stopped and stands in the ledger."""
+    return ALLOWED if used < limit else Refused("budget_spent")
+
+
+def judge_sending(request: RequestFact | None, challenges: Sequence[ChallengeFact], now: datetime) -> Verdict:
+    """May another one-time code go out? ``challenges`` are all of this citizen; ``request`` is None for a trail."""
+    if request is not None and (refused := _open_request(request, now)):
+        return refused
+    recent = [challenge for challenge in challenges if now - challenge.sent_at < timedelta(hours=1)]
+    return ALLOWED if len(recent) < CODE_SENDS_PER_HOUR else Refused("codes_spent")
+
+
+def judge_code(
+    request: RequestFact | None,
+    challenges: Sequence[ChallengeFact],
+    live: ChallengeFact | None,
+    *,
+    browser: str,
+    right: bool,
+    now: datetime,
+) -> Verdict:
+    """One try of a one-time code. ``challenges`` are those of the target: five wrong codes in all end it, however
+    many browsers, codes or parallel tries they were spread over. ``live`` is the newest challenge."""
+    if request is not None and (refused := _open_request(request, now)):
+        return refused
+    if wrong_tries(challenges) >= CODE_TRIES:
+        return Refused("tries_spent")
+    if live is None or live.browser != browser or now >= live.expires_at or live.verified_at is not None:
+        return Refused("code_unknown")
+    return ALLOWED if right else Refused("code_wrong")
+
+
+def wrong_tries(challenges: Sequence[ChallengeFact]) -> int:
+    return sum(challenge.tries for challenge in challenges)
+
+
+def factor_passed(challenges: Sequence[ChallengeFact], browser: str, now: datetime) -> bool:
+    """Did this browser prove itself for this target within the last 15 minutes?"""
+    return any(
+        challenge.browser == browser
+        and challenge.verified_at is not None
+        and now - challenge.verified_at <= FACTOR_LIFE
+        for challenge in challenges
+    )
+
+
+def judge_decision(
+    request: RequestFact | None, challenges: Sequence[ChallengeFact], *, browser: str, now: datetime
+) -> Verdict:
+    """Grant or refuse: once, before the expiry, by the browser that passed the factor."""
+    if request is None:
+        return Refused("link_unknown")
+    if refused := _open_request(request, now):
+        return refused
+    return ALLOWED if factor_passed(challenges, browser, now) else Refused("factor_missing")
+
+
+def judge_consent(consent: ConsentFact | None, agency_id: str, now: datetime) -> Verdict:
+    """Is there a live consent for this agency?"""
+    if consent is None:
+        return Refused("consent_unknown")
+    if consent.agency_id != agency_id:
+        return Refused("consent_of_another_agency")
+    if consent.state == "withdrawn":
+        return Refused("consent_withdrawn")
+    if consent.state != "active":
+        return Refused("consent_refused")
+    return ALLOWED if now < consent.valid_until else Refused("consent_expired")
+
+
+def judge_documents(items: Sequence[ItemFact], wanted: Collection[str]) -> Verdict:
+    """Every wanted document is one that the citizen granted."""
+    granted = {item.document_id for item in items if item.decision == "granted"}
+    return ALLOWED if wanted and granted.issuperset(wanted) else Refused("not_granted")
+
+
+def judge_version(version: VersionFact | None) -> Verdict:
+    if version is None:
+        return Refused("version_unknown")
+    return ALLOWED if version.state == "ready" else Refused(f"version_{version.state}")
+
+
+def judge_use(use: UseFact | None, caller: str, now: datetime) -> Verdict:
+    """Once; and until the whole delivery is on record, the same caller may repeat it three times in 120 s."""
+    if use is None:
+        return ALLOWED
+    if use.open:
+        return Refused("delivery_open")
+    repeats_left = use.attempts <= REDELIVERY_ATTEMPTS and now - use.released_at <= REDELIVERY_WINDOW
+    if use.delivered or use.caller != caller or not repeats_left:
+        return Refused("ticket_used")
+    return ALLOWED
+
+
+def judge_ticket_time(expires_at: datetime, now: datetime) -> Verdict:
+    return ALLOWED if now < expires_at else Refused("ticket_expired")
+
+
+def judge_epoch(consent_epoch: int, ticket_epoch: int) -> Verdict:
+    """A ticket is bound to the revision of the consent that it was issued under."""
+    return ALLOWED if consent_epoch == ticket_epoch else Refused("consent_changed")
+
+
+def judge_withdrawal(consent: ConsentFact | None) -> Verdict:
+    """UU 27/2022 art. 40: may be taken back at any time, once."""
+    if consent is None:
+        return Refused("consent_unknown")
+    return ALLOWED if consent.state == "active" else Refused("consent_not_active")
+
+
+def first_refusal(*verdicts: Verdict) -> Verdict:
+    return next((verdict for verdict in verdicts if not verdict.allowed), ALLOWED)
+
+
+def _open_request(request: RequestFact, now: datetime) -> Refused | None:
+    if request.state != "pending":
+        return Refused("link_used")
+    return Refused("link_expired") if now >= request.expires_at else None

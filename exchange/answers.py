@@ -1,0 +1,101 @@
+"""Answers for citizens: page headers, the browser's own cookie, the pages and texts that several routes share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from fastapi import Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from exchange.deps import BROWSER_COOKIE, Browser, Parts
+from exchange.pages import CONTENT_SECURITY_POLICY
+from exchange.pages import messages as words
+from exchange.pages.contents import paper_words
+from exchange.pages.views import Problem, ProblemPage, Site
+
+TRAIL_LINK_WORDS = "tautan pada tanda terima Anda"
+"""Later notices repeat no link: only the receipt's message carries it (notices ask for nothing)."""
+
+
+def page(parts: Parts, browser: Browser | None, html: str, status: int = 200) -> Response:
+    headers = {"Cache-Control": "no-store", "Content-Security-Policy": CONTENT_SECURITY_POLICY}
+    response = HTMLResponse(html, status, headers={**headers, "X-Robots-Tag": "noindex"})
+    if browser is not None:
+        _remember(parts, browser, response)
+    return response
+
+
+def back(parts: Parts, browser: Browser, path: str) -> Response:
+    """After a POST that changed something the browser reads the page anew: a reload repeats nothing."""
+    response = RedirectResponse(path, 303)
+    _remember(parts, browser, response)
+    return response
+
+
+def gone(parts: Parts) -> Response:
+    """One page for unknown, expired, used and withdrawn codes: a code tells a stranger nothing."""
+    return page(parts, None, parts.pages.gone(), 410)
+
+
+def problem(parts: Parts, browser: Browser, what: Problem, status: int) -> Response:
+    return page(parts, browser, parts.pages.problem(ProblemPage(what, site_of(parts))), status)
+
+
+def site_of(parts: Parts) -> Site:
+    return Site(parts.site_name, parts.zone)
+
+
+def reference(record_id: str) -> str:
+    """The number people say aloud: the last eight characters of the id."""
+    return f"PST-{record_id[-8:-4]}-{record_id[-4:]}"
+
+
+def agency_code(agency_id: str) -> str:
+    return agency_id.partition("@")[0]
+
+
+def short_names(parts: Parts, types: Sequence[str]) -> list[str]:
+    known = parts.catalogue.document_types
+    return [paper_words(code, known[code].name_id if code in known else code).short for code in types]
+
+
+def withdrawal_text(parts: Parts) -> Callable[[str, Sequence[str], str, datetime], str]:
+    """The words of the notice that confirms a withdrawal: (agency id, types, request id, deadline) -> text."""
+
+    def text(agency_id: str, types: Sequence[str], request_id: str, deadline: datetime) -> str:
+        return words.withdrawal_notice(
+            site=parts.site_name,
+            agency=agency_code(agency_id),
+            documents=short_names(parts, types),
+            reference=reference(request_id),
+            deadline=deadline,
+            trail_link=TRAIL_LINK_WORDS,
+            zone=parts.zone,
+        )
+
+    return text
+
+
+def access_text(parts: Parts, agency_id: str, counter: str) -> Callable[[Sequence[str], str, datetime], str]:
+    """The words of the notice that papers are being read: (types, service code, time) -> text."""
+
+    def text(types: Sequence[str], service: str, at: datetime) -> str:
+        return words.access_notice(
+            site=parts.site_name,
+            agency=agency_code(agency_id),
+            counter=counter,
+            documents=short_names(parts, types),
+            purpose=parts.catalogue.services[service].name_id,
+            at=at,
+            trail_link=TRAIL_LINK_WORDS,
+            zone=parts.zone,
+        )
+
+    return text
+
+
+def _remember(parts: Parts, browser: Browser, response: Response) -> None:
+    if browser.is_new:
+        secure = parts.settings.secure
+        response.set_cookie(BROWSER_COOKIE, browser.cookie, httponly=True, samesite="lax", secure=secure, path="/")

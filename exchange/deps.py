@@ -1,0 +1,154 @@
+"""FastAPI only: credentials -> caller, the clock, the collaborators.
+
+Here it is only established *who* calls; failures go to the operational log, so that anonymous callers cannot grow the
+ledger. What a known caller may do is judged in the flow, live.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import Depends, Request
+
+from auth.callers import Officer, same_text, session_of
+from auth.links import browser_hash, form_token
+from auth.keys import KeySet
+from auth.tokens import Ticket, TokenDesk, TokenRefused
+from auth.verdict import AccessRefused
+from exchange.background import Background
+from exchange.flows.sign_in import officer_of
+from exchange.pages import Pages
+from exchange.requirements.catalogue import Catalogue
+from exchange.settings import Settings
+from storage.database import Database
+from storage.keyring import Keyring
+from storage.ledger.log import Appender
+from storage.ledger.publisher import Publisher
+from storage.vault import Vault
+
+BEARER = "bearer "
+BROWSER_COOKIE = "berkas-peramban"
+_UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that is wired once, by ``exchange.app``."""
+
+    settings: Settings
+    database: Database
+    keyring: Keyring
+    appender: Appender
+    publisher: Publisher
+    vault: Vault
+    desk: TokenDesk
+    keys: KeySet
+    background: Background
+    catalogue: Catalogue
+    pages: Pages
+    site_name: str
+    zone: str
+    log_origin: str
+
+
+def parts_of(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+def clock() -> datetime:
+    """The only clock of the application; what decides a right uses the batch's database clock."""
+    return datetime.now(UTC)
+
+
+def today_at(zone: str) -> date:
+    """The calendar day at the site: a paper expires at the counter's midnight."""
+    return clock().astimezone(ZoneInfo(zone)).date()
+
+
+def session_cookie(settings: Settings) -> str:
+    """``__Host-`` needs TLS; the sandbox speaks plain http on loopback."""
+    return "__Host-berkas" if settings.secure else "berkas"
+
+
+async def current_officer(request: Request) -> Officer:
+    """The signed-in officer. Raises ``AccessRefused``; a changing call needs ``X-CSRF-Token`` too."""
+    parts = parts_of(request)
+    secret = request.cookies.get(session_cookie(parts.settings), "")
+    if not secret:
+        raise AccessRefused("session_ended")
+    session = session_of(secret)
+    if request.method in _UNSAFE and not same_text(request.headers.get("x-csrf-token", ""), session.csrf):
+        raise AccessRefused("csrf")
+    officer = await officer_of(parts.database, session.id)
+    if officer is None:
+        raise AccessRefused("session_ended")
+    return officer
+
+
+@dataclass(frozen=True, slots=True)
+class TicketHolder:
+    """A ticket with a valid signature, presented by the session it is bound to."""
+
+    ticket: Ticket
+    officer: Officer
+
+
+async def ticket_holder(request: Request) -> TicketHolder:
+    """Raises ``AccessRefused``. No database: everything about the session is judged in the release's own batch, the
+    ticket's end too, so that an expired ticket of a known holder leaves its entry."""
+    parts = parts_of(request)
+    header = request.headers.get("authorization", "")
+    if header[: len(BEARER)].lower() != BEARER:
+        raise AccessRefused("ticket_invalid")
+    try:
+        ticket = parts.desk.ticket(header[len(BEARER) :], clock(), expired_too=True)
+    except TokenRefused as refused:
+        raise AccessRefused("ticket_invalid") from refused
+    session = session_of(request.cookies.get(session_cookie(parts.settings), ""))
+    if ticket.act_sid is None or ticket.act_sub is None or not same_text(session.id, ticket.act_sid):
+        raise AccessRefused("ticket_of_another_session")
+    officer = Officer(
+        id=ticket.act_sub.removeprefix("officer:"),
+        name="",
+        agency_id=ticket.agency,
+        agency_code=ticket.agency.partition("@")[0],
+        site=parts.settings.site,
+        counter=ticket.act_counter or "",
+        role="officer",
+        session_id=session.id,
+    )
+    return TicketHolder(ticket, officer)
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """The citizen's browser: ``cookie`` is its own random value, ``hash`` what is kept of it."""
+
+    cookie: str
+    hash: str
+    is_new: bool
+
+
+def browser_of(request: Request) -> Browser:
+    parts = parts_of(request)
+    cookie = request.cookies.get(BROWSER_COOKIE, "")
+    is_new = len(cookie) < 32  # noqa: PLR2004 - shorter than any that we gave
+    if is_new:
+        cookie = secrets.token_urlsafe(32)
+    return Browser(cookie, browser_hash(parts.keyring.site("one-time-code"), cookie), is_new)
+
+
+def form_token_for(parts: Parts, browser: Browser, purpose: str) -> str:
+    return form_token(parts.keyring.site("one-time-code"), browser.hash, purpose)
+
+
+CurrentOfficer = Annotated[Officer, Depends(current_officer)]
+Holder = Annotated[TicketHolder, Depends(ticket_holder)]
+Wired = Annotated[Parts, Depends(parts_of)]
+CitizenBrowser = Annotated[Browser, Depends(browser_of)]
+

@@ -1,0 +1,87 @@
+"""What every request passes: a request id, a size limit for plain bodies, safe headers, one log line.
+
+Plain ASGI: a middleware of the framework costs more than the whole of this on the hot path.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from ulid import ULID
+
+# JSON and forms are small; only the intake streams, under its own limit.
+PLAIN_BODY_LIMIT_BYTES = 65_536
+_INTAKE = b"/v1/subjects/"
+
+_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+_HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+_log = logging.getLogger("berkas.access")
+
+
+class Edge:
+    """The outermost layer. ``secure`` adds HSTS."""
+
+    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
+        self._app = app
+        self._headers = [*_HEADERS, _HSTS] if secure else _HEADERS
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began_s = time.perf_counter()
+        request_id = str(ULID())
+        scope.setdefault("state", {})["request_id"] = request_id
+        status = 500
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = message.setdefault("headers", [])
+                headers += self._headers
+                headers.append((b"x-request-id", request_id.encode()))
+            await send(message)
+
+        try:
+            await self._app(scope, _limited(scope, receive), answer)
+        finally:
+            route = scope.get("route")
+            state: dict[str, Any] = scope["state"]
+            _log.info(
+                "request",
+                extra={
+                    "request_id": request_id,
+                    "method": scope["method"],
+                    "route": getattr(route, "path", "-"),
+                    "status": status,
+                    "ms": round((time.perf_counter() - began_s) * 1000, 1),
+                    "code": state.get("problem_code", ""),
+                },
+            )
+
+
+def _limited(scope: Scope, receive: Receive) -> Receive:
+    """Cut off a plain body that is longer than any JSON we take."""
+    if scope["method"] in {"GET", "HEAD"} or scope["raw_path"].startswith(_INTAKE):
+        return receive
+    taken = 0
+
+    async def limited() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > PLAIN_BODY_LIMIT_BYTES:
+            return {"type": "http.disconnect"}
+        return message
+
+    return limited

@@ -1,0 +1,143 @@
+"""ONE table: domain error -> status, stable code, public sentence (RFC 9457). Nothing below knows HTTP.
+
+A body never says more than its code: no token, link, name, number or stack.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from auth.tokens import TokenRefused
+from auth.verdict import AccessRefused
+from exchange.problems import PROBLEMS, Problem, problem_for
+from exchange.requirements.numbers import NumberError
+from exchange.requirements.selection import NotRequired
+from storage import errors as storage_errors
+
+MEDIA_TYPE = "application/problem+json"
+_log = logging.getLogger("berkas.web")
+
+# Every exception class of the lower rooms that may reach a route (a rule test holds the table complete).
+TABLE: dict[type[Exception], str] = {
+    TokenRefused: "BK-4001",
+    NumberError: "BK-2003",
+    NotRequired: "BK-2031",
+    storage_errors.StorageError: "BK-9001",
+    storage_errors.DocumentMissing: "BK-5004",
+    storage_errors.SealBroken: "BK-5004",
+    storage_errors.StoreUnavailable: "BK-5002",
+    storage_errors.UploadBroken: "BK-3004",
+    storage_errors.DatabaseUnavailable: "BK-5001",
+    storage_errors.CommitUnknown: "BK-5001",
+    storage_errors.KeyMissing: "BK-4004",
+    storage_errors.LedgerUnavailable: "BK-5003",
+    storage_errors.ClockWentBack: "BK-5003",
+    storage_errors.LedgerHalted: "BK-5003",
+    storage_errors.LedgerBusy: "BK-5003",
+    storage_errors.TooManyRefusals: "BK-1006",
+    storage_errors.JudgeFailed: "BK-9001",
+    storage_errors.WorkPoisoned: "BK-2001",
+}
+
+_HTTP_CODES = {401: "BK-1001", 404: "BK-9004", 405: "BK-9005", 400: "BK-9006", 413: "BK-3005", 415: "BK-3006"}
+
+
+class ProblemRaised(Exception):
+    """A route's own refusal of a malformed request. ``errors`` point at members, without their values."""
+
+    def __init__(self, code: str, *, errors: list[dict[str, str]] | None = None, close: bool = False) -> None:
+        super().__init__(code)
+        self.code = code
+        self.errors = errors or []
+        self.close = close
+
+
+def problem_response(
+    request: Request,
+    problem: Problem,
+    *,
+    errors: list[dict[str, str]] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The problem document of ``problem`` for this request."""
+    import orjson
+
+    request_id = getattr(request.state, "request_id", "")
+    body: dict[str, Any] = {
+        "type": f"{request.app.state.settings.origin}/problems/{problem.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.remedy,
+        "code": problem.code,
+        "request_id": request_id,
+        "retryable": problem.retryable,
+    }
+    if errors:
+        body["errors"] = errors
+    sent = {"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'", **(headers or {})}
+    if problem.status == 401:  # noqa: PLR2004
+        sent.setdefault("WWW-Authenticate", 'Berkas realm="berkas"')
+    request.state.problem_code = problem.code
+    return Response(orjson.dumps(body), problem.status, headers=sent, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers."""
+    app.add_exception_handler(AccessRefused, _refused)
+    app.add_exception_handler(ProblemRaised, _raised)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    for error in TABLE:
+        app.add_exception_handler(error, _known)
+    app.add_exception_handler(Exception, _unknown)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    reason = getattr(error, "reason", "")
+    problem = problem_for(reason)
+    retry = {"Retry-After": "600"} if problem.status == 429 else None  # noqa: PLR2004
+    return problem_response(request, problem, headers=retry)
+
+
+async def _raised(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemRaised)  # noqa: S101 - registered for this class
+    headers = {"Connection": "close"} if error.close else None
+    return problem_response(request, PROBLEMS[error.code], errors=error.errors, headers=headers)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
+    errors = [
+        {"pointer": "/" + "/".join(str(part) for part in item["loc"][1:]), "code": str(item["type"])}
+        for item in error.errors()
+    ]
+    return problem_response(request, PROBLEMS["BK-2001"], errors=errors)
+
+
+async def _known(request: Request, error: Exception) -> Response:
+    code = next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)
+    retry_s = getattr(error, "retry_after_s", 2 if PROBLEMS[code].status == 503 else None)  # noqa: PLR2004
+    errors = None
+    if isinstance(error, NumberError):
+        errors = [{"pointer": f"/{error.field}", "code": error.rule}]
+    headers = {"Retry-After": str(retry_s)} if retry_s is not None else {}
+    if isinstance(error, storage_errors.UploadBroken):
+        headers["Connection"] = "close"
+    return problem_response(request, PROBLEMS[code], errors=errors, headers=headers)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 500)
+    problem = PROBLEMS[_HTTP_CODES.get(status, "BK-9001" if status >= 500 else "BK-9006")]  # noqa: PLR2004
+    return problem_response(request, problem, headers=getattr(error, "headers", None))
+
+
+async def _unknown(request: Request, error: Exception) -> Response:
+    _log.exception("unexpected error", extra={"error": type(error).__name__})
+    return problem_response(request, PROBLEMS["BK-9001"])

@@ -1,0 +1,218 @@
+"""An officer asks for what a service requires, and for nothing else.
+
+1. evaluate the service on what is on file; the request covers exactly its requirements (M04)
+2. sign the consent request object, so that what was asked can be proved
+3. one batch item: an older open request of this agency for the same is replaced, the request, the message, the entry
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from auth.callers import Officer
+from auth.grants import changed
+from auth.links import code_hash, new_code, new_pairing_code
+from auth.tokens import CONSENT_REQUEST, TokenDesk
+from auth.verdict import AccessRefused, Refused, Verdict
+from exchange.acts import judged_officer, officer_details, officer_needs
+from exchange.pages.messages import link_message
+from exchange.requirements.catalogue import Service
+from exchange.requirements.selection import RequestItem
+from storage.consents import REQUESTS, ConsentRequest, items_of, request_by_id
+from storage.database import Database
+from storage.ids import new_id
+from storage.keyring import Keyring, seal_field
+from storage.ledger.facts import Facts, Json, Need
+from storage.ledger.log import Appender
+from storage.ledger.work import Event, Trail, Work
+from storage.outbox import MESSAGES, address_of, new_message
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the asking happens: shown to the citizen. ``zone`` is an IANA name."""
+
+    site: str
+    zone: str
+    agency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    request: ConsentRequest
+    link: str
+
+
+async def ask(
+    database: Database,
+    keyring: Keyring,
+    appender: Appender,
+    desk: TokenDesk,
+    *,
+    officer: Officer,
+    where: Place,
+    subject_ref: str,
+    service: Service,
+    items: Sequence[RequestItem],
+    application_no: str | None,
+    channel: str,
+    life: timedelta,
+    valid_until: datetime,
+    origin: str,
+    now: datetime,
+) -> Asked:
+    """``channel`` is qr, sms, whatsapp or email. Raises ``AccessRefused``."""
+    trail = await keyring.trail(subject_ref)
+    code = new_code(keyring.site("link"))
+    link = f"{origin}/p/{code}"
+    hashed = code_hash(keyring.site("link"), code)
+    address = None if channel == "qr" else await address_of(database, keyring, subject_ref, channel)
+    request = _request(
+        keyring, desk, trail, officer, service, items, application_no, channel, hashed or b"", life, valid_until, now
+    )
+    text = link_message(
+        site=where.site,
+        agency=where.agency,
+        counter=officer.counter,
+        service=service.name_id,
+        documents=len(items),
+        pairing_code=request.pairing_code,
+        link=link,
+        expires_at=request.expires_at,
+        zone=where.zone,
+    )
+    message = None if address is None else new_message(trail, address, "link", text, now, link=link)
+
+    def judge(facts: Facts, now: datetime) -> Verdict:
+        verdict = judged_officer(facts, officer, now)
+        if verdict.allowed and not items:
+            return Refused("nothing_to_ask")
+        if verdict.allowed and channel != "qr" and address is None:
+            return Refused("no_contact")
+        return verdict
+
+    def apply(facts: Facts, _now: datetime, _verdict: Verdict) -> None:
+        for older in facts.group(REQUESTS, "subject_ref", subject_ref):
+            replaced = changed(older.state, "replace")
+            if replaced and (older.agency_id, older.service) == (officer.agency_id, service.code):
+                facts.put(REQUESTS, replace(older, state=replaced))
+        facts.put(REQUESTS, request)
+        if message is not None:
+            facts.put(MESSAGES, message)
+
+    def events(_facts: Facts, _now: datetime, _verdict: Verdict) -> list[Event]:
+        details = officer_details(
+            officer,
+            service=service.code,
+            lawful_basis="consent",
+            request=request.id,
+            request_sha256=request.request_sha256,
+            document_types=[item.type for item in items],
+        )
+        return [Event("request", trail, officer.actor, details)]
+
+    settled = await appender.submit(
+        Work(
+            kind="request",
+            caller=officer.actor,
+            trail=trail,
+            load=[
+                *officer_needs(officer),
+                Need(REQUESTS, request.id),
+                Need(REQUESTS, subject_ref, "subject_ref"),
+                *([Need(MESSAGES, message.id)] if message else []),
+            ],
+            judge=judge,
+            apply=apply,
+            events=events,
+        )
+    )
+    settled.verdict.enforce()
+    return Asked(request, link)
+
+
+async def state_of(database: Database, *, officer: Officer, request_id: str, now: datetime) -> ConsentRequest:
+    """The request as its asker sees it. Raises ``AccessRefused`` alike for "not yours" and "not there"."""
+    async with database.transaction() as transaction:
+        request = await request_by_id(transaction, request_id)
+    if request is None or request.agency_id != officer.agency_id:
+        raise AccessRefused("request_unknown")
+    expired = changed(request.state, "expire") if now >= request.expires_at else None
+    return replace(request, state=expired) if expired else request
+
+
+async def items_shown(database: Database, request: ConsentRequest) -> list[dict[str, str | None]]:
+    """What was asked, with the decision once there is one."""
+    asked = json.loads(request.items)
+    decisions: dict[int, str] = {}
+    if request.consent_id is not None:
+        async with database.transaction() as transaction:
+            items = await items_of(transaction, request.consent_id)
+        decisions = {number: item.decision for number, item in enumerate(items)}
+    return [
+        {
+            "path": item["path"],
+            "type": item["type"],
+            "decision": decisions.get(number),
+            "document_id": item["document_id"] if decisions.get(number) == "granted" else None,
+        }
+        for number, item in enumerate(asked)
+    ]
+
+
+def _request(
+    keyring: Keyring,
+    desk: TokenDesk,
+    trail: Trail,
+    officer: Officer,
+    service: Service,
+    items: Sequence[RequestItem],
+    application_no: str | None,
+    channel: str,
+    hashed: bytes,
+    life: timedelta,
+    valid_until: datetime,
+    now: datetime,
+) -> ConsentRequest:
+    request_id = new_id("cr")
+    asked = [{"path": item.path, "type": item.type, "document_id": item.document_id} for item in items]
+    signed = desk.sign(
+        CONSENT_REQUEST,
+        {
+            "jti": request_id,
+            "iat": int(now.timestamp()),
+            "pii_principal_id": keyring.pseudonym(officer.agency_id, trail.subject_ref),
+            "recipient": officer.agency_id,
+            "purpose": service.code,
+            "application_no": application_no or "",
+            "items": [{"path": item.path, "document_type": item.type} for item in items],
+            "exp_consent": int(valid_until.timestamp()),
+        },
+    )
+    return ConsentRequest(
+        id=request_id,
+        code_hash=hashed.hex(),
+        subject_ref=trail.subject_ref,
+        agency_id=officer.agency_id,
+        officer_id=officer.id,
+        session_id=officer.session_id,
+        counter=officer.counter,
+        service=service.code,
+        application_no=application_no,
+        channel=channel,
+        pairing_code=new_pairing_code(),
+        items=Json(json.dumps(asked)),
+        state="pending",
+        created_at=now,
+        expires_at=now + life,
+        valid_until=valid_until,
+        request=seal_field(trail, "request", signed.encode()),
+        request_sha256=hashlib.sha256(signed.encode()).hexdigest(),
+        decided_at=None,
+        browser=None,
+        consent_id=None,
+    )

@@ -1,0 +1,178 @@
+"""Readiness: is everything that a service requires on file? (M01 to M05)
+
+1. find the citizen through the keyed index of the NIK, or by reference
+2. evaluate the service on the metadata of what is on file; no object is opened
+3. one batch item: officer and budget judged, the look stands in the citizen's trail
+4. only then the answer; of a sensitive type it says ``ask`` and nothing else
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from auth.callers import Officer
+from auth.grants import first_refusal, judge_budget
+from auth.verdict import AccessRefused, Refused, Verdict
+from exchange.acts import judged_officer, officer_details, officer_needs
+from exchange.requirements.catalogue import Catalogue, Service
+from exchange.requirements.rules import Evaluation, Paper, evaluate
+from storage.agencies import offered_services
+from storage.database import Database
+from storage.documents import DocumentVersion, held_versions
+from storage.errors import KeyMissing
+from storage.keyring import Keyring
+from storage.ledger.facts import Facts, Need
+from storage.ledger.log import Appender
+from storage.ledger.tables import SUBJECT_TRAILS
+from storage.ledger.work import Event, Trail, Work
+from storage.subjects import subject_by_nik
+from storage.tickets import BUDGETS, HourlyBudget
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """``evaluation`` is unmasked: the route masks sensitive types before it answers."""
+
+    subject_ref: str
+    service: Service
+    evaluation: Evaluation
+
+
+async def find_subject(database: Database, keyring: Keyring, nik: str) -> str | None:
+    async with database.transaction() as transaction:
+        return await subject_by_nik(transaction, keyring.nik_index(nik))
+
+
+async def own_service(database: Database, catalogue: Catalogue, officer: Officer, code: str) -> Service:
+    """Raises ``AccessRefused``: an officer acts for services of the own agency only."""
+    service = catalogue.services.get(code)
+    if service is None:
+        raise AccessRefused("service_unknown")
+    async with database.transaction() as transaction:
+        offered = await offered_services(transaction, officer.agency_id)
+    if code not in offered:
+        raise AccessRefused("service_of_another_agency")
+    return service
+
+
+async def check(
+    database: Database,
+    keyring: Keyring,
+    appender: Appender,
+    catalogue: Catalogue,
+    *,
+    officer: Officer,
+    subject_ref: str | None,
+    service_code: str,
+    parties: Mapping[str, Sequence[str]],
+    answers: Mapping[str, bool],
+    limit_per_hour: int,
+    today: date,
+    now: datetime,
+) -> Readiness:
+    """``subject_ref`` None: the NIK is not enrolled. Raises ``AccessRefused`` after the refusal is on record."""
+    refusal = None
+    evaluation = None
+    service = None
+    trails = await _trails(keyring, [subject_ref, *(ref for refs in parties.values() for ref in refs)])
+    if subject_ref is None or trails is None:
+        refusal = Refused("subject_unknown")
+        trails = [keyring.site_trail()]
+    else:
+        try:
+            service = await own_service(database, catalogue, officer, service_code)
+        except AccessRefused as refused:
+            refusal = Refused(refused.reason)
+        else:
+            evaluation = await evaluated(database, catalogue, service, subject_ref, parties, answers, today)
+    verdict = await _recorded(appender, officer, trails, service_code, refusal, limit_per_hour, now)
+    verdict.enforce()
+    if subject_ref is None or service is None or evaluation is None:
+        raise AccessRefused("subject_unknown")
+    return Readiness(subject_ref, service, evaluation)
+
+
+async def evaluated(
+    database: Database,
+    catalogue: Catalogue,
+    service: Service,
+    subject_ref: str,
+    parties: Mapping[str, Sequence[str]],
+    answers: Mapping[str, bool],
+    today: date,
+) -> Evaluation:
+    """The service's rules on what is on file for the applicant and the named parties."""
+    roles = {**{role: list(refs) for role, refs in parties.items()}, "applicant": [subject_ref]}
+    everybody = sorted({ref for refs in roles.values() for ref in refs})
+    async with database.transaction() as transaction:
+        versions = await held_versions(transaction, everybody)
+    papers = [as_paper(version) for version in versions]
+    return evaluate(catalogue, service, papers=papers, parties=roles, answers=answers, today=today)
+
+
+def as_paper(version: DocumentVersion) -> Paper:
+    return Paper(
+        document_id=version.document_id,
+        version=version.version,
+        type=version.type,
+        subject_ref=version.subject_ref,
+        issued_on=version.issued_on,
+        valid_until=version.valid_until,
+        tax_year=version.tax_year,
+        level=version.level,
+        background=version.background,
+        stale_event=version.stale_event,
+        provenance=version.provenance,
+    )
+
+
+async def _trails(keyring: Keyring, refs: Sequence[str | None]) -> list[Trail] | None:
+    """One trail for each citizen looked at; None when one of them is not enrolled."""
+    try:
+        return [await keyring.trail(ref) for ref in dict.fromkeys(refs) if ref is not None]
+    except KeyMissing:
+        return None
+
+
+async def _recorded(
+    appender: Appender,
+    officer: Officer,
+    trails: Sequence[Trail],
+    service_code: str,
+    refusal: Refused | None,
+    limit_per_hour: int,
+    now: datetime,
+) -> Verdict:
+    budget_id = f"{officer.id}/{now:%Y-%m-%dT%H}"
+
+    def judge(facts: Facts, now: datetime) -> Verdict:
+        budget = facts.get(BUDGETS, budget_id)
+        verdicts = [judged_officer(facts, officer, now), judge_budget(budget.used if budget else 0, limit_per_hour)]
+        return first_refusal(*verdicts, *([refusal] if refusal else []))
+
+    def count(facts: Facts, _now: datetime, _verdict: Verdict) -> None:
+        budget = facts.get(BUDGETS, budget_id)
+        facts.put(BUDGETS, HourlyBudget(budget_id, (budget.used if budget else 0) + 1))
+
+    details = officer_details(officer, service=service_code)
+    settled = await appender.submit(
+        Work(
+            kind="readiness",
+            caller=officer.actor,
+            trail=trails[0],
+            load=[
+                *officer_needs(officer),
+                Need(BUDGETS, budget_id),
+                *(Need(SUBJECT_TRAILS, trail.subject_ref) for trail in trails),
+            ],
+            judge=judge,
+            apply=count,
+            apply_refused=count,  # a look for an unknown NIK counts too: guessing is what the budget is for
+            events=lambda _facts, _now, _verdict: [
+                Event("readiness", trail, officer.actor, details) for trail in trails
+            ],
+        )
+    )
+    return settled.verdict

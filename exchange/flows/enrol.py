@@ -1,0 +1,125 @@
+"""A citizen is enrolled at the first visit.
+
+1. check the NIK (N1 to N11; an old region code is a warning)
+2. one ordinary transaction: reference, keys, sealed identity
+3. one batch item: the contacts, and the entry
+A known NIK answers with the same reference and changes nothing. An enrolment that broke between 2 and 3 is finished
+by the next attempt.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from auth.callers import Officer
+from auth.verdict import ALLOWED, Refused, Verdict
+from exchange.acts import judged_officer, officer_details, officer_needs
+from exchange.requirements.numbers import Nik, check_phone
+from storage.database import Database
+from storage.ids import new_id
+from storage.keyring import Keyring, seal_field
+from storage.ledger.facts import Facts, Need
+from storage.ledger.log import Appender
+from storage.ledger.tables import SUBJECT_TRAILS
+from storage.ledger.work import Event, Trail, Work
+from storage.subjects import CONTACTS, Contact, insert_subject, subject_by_nik
+
+
+@dataclass(frozen=True, slots=True)
+class NewContact:
+    """``channel`` is sms, whatsapp or email."""
+
+    channel: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    subject_ref: str
+    created: bool
+
+
+async def enrol(
+    database: Database,
+    keyring: Keyring,
+    appender: Appender,
+    *,
+    officer: Officer,
+    nik: Nik,
+    name: str,
+    birth_date: date | None,
+    contacts: Sequence[NewContact],
+    now: datetime,
+) -> Enrolled:
+    """Raises ``AccessRefused`` when the officer may not act any more."""
+    trail, created = await _subject(database, keyring, nik=nik, name=name, birth_date=birth_date, now=now)
+    rows = [_contact(keyring, trail, contact, officer, now) for contact in contacts]
+
+    def judge(facts: Facts, now: datetime) -> Verdict:
+        verdict = judged_officer(facts, officer, now)
+        if not verdict.allowed:
+            return verdict
+        return ALLOWED if facts.get(SUBJECT_TRAILS, trail.subject_ref) is None else Refused("known_subject")
+
+    def apply(facts: Facts, _now: datetime, _verdict: Verdict) -> None:
+        for row in rows:
+            facts.put(CONTACTS, row)
+
+    settled = await appender.submit(
+        Work(
+            kind="contact",
+            caller=officer.actor,
+            trail=trail,
+            load=[*officer_needs(officer), Need(SUBJECT_TRAILS, trail.subject_ref)],
+            judge=judge,
+            apply=apply,
+            events=lambda _facts, _now, _verdict: [
+                Event(
+                    "contact",
+                    trail,
+                    officer.actor,
+                    officer_details(officer, act="enrol", channels=[row.channel for row in rows]),
+                )
+            ],
+        )
+    )
+    if settled.verdict.reason == "known_subject":
+        return Enrolled(trail.subject_ref, created=False)
+    settled.verdict.enforce()
+    return Enrolled(trail.subject_ref, created=True)
+
+
+async def _subject(
+    database: Database, keyring: Keyring, *, nik: Nik, name: str, birth_date: date | None, now: datetime
+) -> tuple[Trail, bool]:
+    index = keyring.nik_index(nik.number)
+    async with database.transaction() as transaction:
+        known = await subject_by_nik(transaction, index)
+        if known is None:
+            subject_ref = new_id("sbj")
+            keys, trail = await keyring.fresh_citizen(subject_ref)
+            identity = {"nik": nik.number, "name": name, "birth_date": birth_date.isoformat() if birth_date else None}
+            sealed = seal_field(trail, "identity", json.dumps(identity).encode())
+            if await insert_subject(
+                transaction, subject_ref=subject_ref, nik_index=index, identity=sealed, now=now
+            ):
+                transaction.session.add(keys)
+                return trail, True
+            known = await subject_by_nik(transaction, index)
+    return await keyring.trail(str(known)), False
+
+
+def _contact(keyring: Keyring, trail: Trail, contact: NewContact, officer: Officer, now: datetime) -> Contact:
+    value = contact.value.strip().lower() if contact.channel == "email" else check_phone(contact.value)
+    return Contact(
+        id=new_id("k"),
+        subject_ref=trail.subject_ref,
+        channel=contact.channel,
+        value=seal_field(trail, "contact", value.encode()),
+        value_index=keyring.keyed_hash("contact", value),
+        set_by=officer.id,
+        set_at=now,
+    )

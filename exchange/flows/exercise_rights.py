@@ -1,0 +1,236 @@
+"""The citizen's own view: who looked, what was allowed, and taking it back (UU 27/2022 art. 32, 40).
+
+1. the long-lived link is looked up by its hash; the factor (``prove_self``) opens it
+2. the trail is the ledger's own entries of this citizen, opened with the citizen's key
+3. a withdrawal is one batch item: the consent ends, its epoch grows, no later fetch succeeds
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from auth.callers import Officer
+from auth.grants import changed, factor_passed, judge_consent, judge_withdrawal
+from auth.links import code_hash
+from auth.tokens import CONSENT, TokenDesk
+from auth.verdict import ALLOWED, AccessRefused, Refused, Verdict
+from exchange.acts import judged_officer, officer_needs
+from exchange.requirements.numbers import mask_name
+from storage.consents import (
+    CHALLENGES,
+    CONSENTS,
+    REQUESTS,
+    CitizenLink,
+    Consent,
+    consent_by_id,
+    consents_of,
+    items_of,
+    link_by_hash,
+)
+from storage.database import Database, Transaction
+from storage.keyring import Keyring, seal_field
+from storage.ledger.facts import Facts, Need
+from storage.ledger.history import events_of
+from storage.ledger.log import Appender
+from storage.ledger.work import Event, Work
+from storage.outbox import MESSAGES, address_of, new_message
+from storage.subjects import subject_identity
+
+STOP_WITHIN = timedelta(hours=72)
+"""Real hours, not working days (UU 27/2022 art. 40)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveConsent:
+    """A consent that can still be used; ``types`` are the granted document types."""
+
+    consent: Consent
+    types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTrail:
+    """``events`` are (index, body) of the newest entries, newest first; ``holder`` is the masked name."""
+
+    holder: str
+    consents: tuple[LiveConsent, ...]
+    events: tuple[tuple[int, dict[str, Any]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The citizen's own link with the browser that holds it."""
+
+    link: CitizenLink
+    browser: str
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    consent: Consent
+    types: tuple[str, ...]
+    deadline: datetime
+
+
+async def open_link(database: Database, keyring: Keyring, *, code: str, now: datetime) -> CitizenLink | None:
+    """None for a code that is not ours, not known or past its end."""
+    hashed = code_hash(keyring.site("link"), code)
+    if hashed is None:
+        return None
+    async with database.transaction() as transaction:
+        link = await link_by_hash(transaction, hashed.hex())
+    return link if link is not None and now < link.expires_at else None
+
+
+async def own_trail(
+    database: Database, keyring: Keyring, *, subject_ref: str, limit: int, before: int | None, now: datetime
+) -> OwnTrail:
+    """The newest ``limit`` entries with a ``subject_seq`` below ``before``."""
+    trail = await keyring.trail(subject_ref)
+    async with database.transaction() as transaction:
+        rows = await consents_of(transaction, subject_ref)
+        live = [row for row in rows if judge_consent(row, row.agency_id, now).allowed]
+        consents = [LiveConsent(row, await granted_types(transaction, row.id)) for row in live]
+        events = await events_of(transaction, trail, limit=limit, before=before)
+        sealed = await subject_identity(transaction, subject_ref)
+    identity = json.loads(await keyring.unseal(subject_ref, "identity", sealed or b""))
+    return OwnTrail(mask_name(identity["name"]), tuple(consents), tuple(events))
+
+
+async def granted_types(transaction: Transaction, consent_id: str) -> tuple[str, ...]:
+    items = await items_of(transaction, consent_id)
+    return tuple(item.document_type for item in items if item.decision == "granted")
+
+
+async def consent_of(database: Database, *, consent_id: str, subject_ref: str) -> LiveConsent | None:
+    """An own consent, for the page that asks once more; None alike for another's and none."""
+    async with database.transaction() as transaction:
+        consent = await consent_by_id(transaction, consent_id)
+        if consent is None or consent.subject_ref != subject_ref:
+            return None
+        return LiveConsent(consent, await granted_types(transaction, consent_id))
+
+
+async def withdraw(
+    database: Database,
+    keyring: Keyring,
+    appender: Appender,
+    desk: TokenDesk,
+    *,
+    consent_id: str,
+    by: Officer | Holder,
+    notice: Callable[[str, Sequence[str], str, datetime], str],
+    now: datetime,
+) -> Withdrawn:
+    """``by`` is an officer acting for the citizen at the counter, or the citizen's own link; ``notice`` makes the
+    message from agency id, types, request id and deadline. Raises ``AccessRefused`` after the refusal is on record."""
+    async with database.transaction() as transaction:
+        consent = await consent_by_id(transaction, consent_id)
+        types = await granted_types(transaction, consent_id)
+    officer = by if isinstance(by, Officer) else None
+    trail = keyring.site_trail() if consent is None else await keyring.trail(consent.subject_ref)
+    if consent is None:
+        revision, record, address = b"", b"", None
+    else:
+        revision = _revision(desk, consent, now)
+        earlier = await keyring.unseal(consent.subject_ref, "consent", consent.record)
+        record = seal_field(trail, "consent", earlier + b"\n" + revision)
+        address = await address_of(database, keyring, consent.subject_ref)
+    text = notice(consent.agency_id, types, consent.request_id, now + STOP_WITHIN) if consent else ""
+    message = new_message(trail, address, "notice", text, now) if address else None
+    request_id = consent.request_id if consent else ""
+
+    def judge(facts: Facts, now: datetime) -> Verdict:
+        current = facts.get(CONSENTS, consent_id)
+        caller = _caller_verdict(facts, by, current, now)
+        return caller if not caller.allowed else judge_withdrawal(current)
+
+    def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
+        current = facts.get(CONSENTS, consent_id)
+        if current is None:
+            return
+        digest = hashlib.sha256(revision).hexdigest()
+        facts.put(
+            CONSENTS,
+            replace(
+                current,
+                state="withdrawn",
+                epoch=current.epoch + 1,
+                withdrawn_at=now,
+                record=record,
+                record_sha256=digest,
+            ),
+        )
+        request = facts.get(REQUESTS, request_id)
+        if request is not None and (state := changed(request.state, "withdraw")):
+            facts.put(REQUESTS, replace(request, state=state))
+        if message is not None:
+            facts.put(MESSAGES, message)
+
+    def events(_facts: Facts, _now: datetime, _verdict: Verdict) -> list[Event]:
+        details: dict[str, Any] = {"consent": consent_id, "lawful_basis": "consent"}
+        if consent is not None:
+            details |= {"agency": consent.agency_id, "service": consent.service}
+        if officer is not None:
+            details |= {"counter": officer.counter, "for_citizen": True}
+        return [Event("withdraw", trail, officer.actor if officer else "citizen", details)]
+
+    settled = await appender.submit(
+        Work(
+            kind="withdraw",
+            caller=officer.actor if officer else f"citizen:{trail.subject_ref}",
+            trail=trail,
+            load=[
+                Need(CONSENTS, consent_id),
+                Need(REQUESTS, request_id),
+                *(officer_needs(officer) if officer else []),
+                *([Need(CHALLENGES, by.link.id, "target_id")] if isinstance(by, Holder) else []),
+                *([Need(MESSAGES, message.id)] if message else []),
+            ],
+            judge=judge,
+            apply=apply,
+            events=events,
+        )
+    )
+    settled.verdict.enforce()
+    if consent is None:
+        raise AccessRefused("consent_unknown")
+    return Withdrawn(consent, types, settled.receipt.at + STOP_WITHIN)
+
+
+def _caller_verdict(
+    facts: Facts, by: Officer | Holder, consent: Consent | None, now: datetime
+) -> Verdict:
+    if isinstance(by, Officer):
+        verdict = judged_officer(facts, by, now)
+        if verdict.allowed and consent is not None and consent.agency_id != by.agency_id:
+            return Refused("consent_of_another_agency")
+        return verdict
+    if not factor_passed(facts.group(CHALLENGES, "target_id", by.link.id), by.browser, now):
+        return Refused("factor_missing")
+    if consent is not None and consent.subject_ref != by.link.subject_ref:
+        return Refused("consent_of_another_citizen")
+    return ALLOWED
+
+
+def _revision(desk: TokenDesk, consent: Consent, now: datetime) -> bytes:
+    """The next revision of the consent record, chained to the one before by its hash."""
+    record = desk.sign(
+        CONSENT,
+        {
+            "jti": f"{consent.id}-{consent.epoch + 1}",
+            "iat": int(now.timestamp()),
+            "schema": "berkas-consent/1",
+            "record_id": consent.id,
+            "revision": consent.epoch + 1,
+            "prev_revision_sha256": consent.record_sha256,
+            "recipient": {"id": consent.agency_id},
+            "event": {"type": "withdrawn", "time": int(now.timestamp())},
+        },
+    )
+    return record.encode()

@@ -1,0 +1,253 @@
+"""A ticket is redeemed (DESIGN section 7).
+
+1. the ticket's signature and its holder are known (``exchange.deps``)
+2. one batch item: everything judged live, the use consumed, the entry, the commit
+3. the object is got, overlapping 2; nothing is handed out before the commit, a refusal cancels it
+4. every segment is authenticated before it is sent
+5. the outcome entry: sent or aborted, and how many bytes; a reaper writes ``unknown`` after 60 s
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from auth.callers import Officer
+from auth.grants import (
+    first_refusal,
+    judge_consent,
+    judge_documents,
+    judge_epoch,
+    judge_ticket_time,
+    judge_use,
+    judge_version,
+)
+from auth.tokens import RECEIPT, Ticket, TokenDesk
+from auth.verdict import ALLOWED, AccessRefused, Refused, Verdict
+from exchange.acts import judged_officer, officer_details, officer_needs
+from storage.consents import CONSENTS, ITEMS, consent_by_id
+from storage.database import Database
+from storage.documents import VERSIONS, version_id
+from storage.errors import StorageError
+from storage.ids import new_id
+from storage.keyring import Keyring
+from storage.ledger.facts import Facts, Need
+from storage.ledger.log import Appender
+from storage.ledger.work import Event, Settled, Trail, Work
+from storage.tickets import USES, TicketUse, use_id
+from storage.vault import Opened, Place, Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """An opened document on its way out. ``receipt`` is the signed delivery receipt."""
+
+    opened: Opened
+    receipt: str
+    delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What the outcome entry needs to know."""
+
+    id: str
+    place: Place
+    trail: Trail
+    officer: Officer
+    details: Mapping[str, Any]
+    consent_id: str
+
+
+async def fetch(
+    keyring: Keyring,
+    appender: Appender,
+    vault: Vault,
+    desk: TokenDesk,
+    *,
+    ticket: Ticket,
+    officer: Officer,
+    document_id: str,
+    version: int,
+    origin: str,
+    now: datetime,
+) -> Released:
+    """Raises ``AccessRefused`` after the refusal is on record; storage errors after an ``aborted`` outcome is."""
+    place = await _place(vault, ticket, document_id, version)
+    trail = keyring.site_trail() if place is None else await keyring.trail(place.subject_ref)
+    details = officer_details(
+        officer,
+        service=ticket.purpose,
+        lawful_basis="consent",
+        consent=ticket.consent_id,
+        ticket=ticket.jti,
+        document_type=place.type if place else None,
+        doc={"id": document_id, "ver": version} | ({"sha256": place.sha256} if place else {}),
+    )
+    read = vault.prepare(place) if place else None
+    try:
+        settled = await appender.submit(_release(ticket, officer, place, trail, document_id, version, details))
+    except BaseException:
+        if read is not None:
+            read.cancel()
+        raise
+    if not settled.verdict.allowed or read is None or place is None:
+        if read is not None:
+            read.cancel()
+        settled.verdict.enforce()
+        raise AccessRefused("not_in_ticket")
+    delivery = Delivery(use_id(ticket.jti, document_id, version), place, trail, officer, details, ticket.consent_id)
+    try:
+        opened = await read.open(settled.receipt)
+    except StorageError:
+        await record_outcome(appender, delivery, sent_bytes=0, complete=False)
+        raise
+    receipt = _signed_receipt(desk, ticket, place, settled, origin, now)
+    return Released(opened, receipt, delivery)
+
+
+async def record_outcome(appender: Appender, delivery: Delivery, *, sent_bytes: int, complete: bool) -> None:
+    """Close the use and write how the delivery ended."""
+    outcome = "sent" if complete else "aborted"
+
+    def apply(facts: Facts, _now: datetime, _verdict: Verdict) -> None:
+        use = facts.get(USES, delivery.id)
+        if use is not None and use.open:
+            facts.put(USES, replace(use, open=False, delivered=complete))
+
+    details = {
+        **delivery.details,
+        "outcome": outcome,
+        "bytes": sent_bytes,
+        "source_sha256": delivery.place.sha256,
+        "served_sha256": delivery.place.sha256,
+    }
+    await appender.submit(
+        Work(
+            kind="outcome",
+            caller=delivery.officer.actor,
+            trail=delivery.trail,
+            load=[Need(USES, delivery.id)],
+            judge=lambda _facts, _now: ALLOWED,
+            apply=apply,
+            events=lambda _facts, _now, _verdict: [
+                Event("outcome", delivery.trail, delivery.officer.actor, details)
+            ],
+        )
+    )
+
+
+async def still_granted(database: Database, consent_id: str, now: datetime) -> bool:
+    """Asked while a long delivery runs: a withdrawal stops it."""
+    async with database.transaction() as transaction:
+        consent = await consent_by_id(transaction, consent_id)
+    return consent is not None and judge_consent(consent, consent.agency_id, now).allowed
+
+
+async def _place(vault: Vault, ticket: Ticket, document_id: str, version: int) -> Place | None:
+    """Only what the ticket names is looked for: a ticket for one paper tells nothing about another."""
+    if not any(document.id == document_id and document.ver == version for document in ticket.docs):
+        return None
+    return await vault.find(document_id, version)
+
+
+def _release(
+    ticket: Ticket,
+    officer: Officer,
+    place: Place | None,
+    trail: Trail,
+    document_id: str,
+    version: int,
+    details: Mapping[str, Any],
+) -> Work[Verdict]:
+    use = use_id(ticket.jti, document_id, version)
+    row = version_id(document_id, version)
+
+    def judge(facts: Facts, now: datetime) -> Verdict:
+        consent = facts.get(CONSENTS, ticket.consent_id)
+        return first_refusal(
+            ALLOWED if place is not None else Refused("not_in_ticket"),
+            judge_ticket_time(ticket.expires_at, now),
+            judged_officer(facts, officer, now),
+            judge_consent(consent, ticket.agency, now),
+            judge_epoch(consent.epoch if consent else -1, ticket.consent_rev),
+            judge_documents(facts.group(ITEMS, "consent_id", ticket.consent_id), {document_id}),
+            judge_version(facts.get(VERSIONS, row)),
+            judge_use(facts.get(USES, use), officer.session_id, now),
+        )
+
+    def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
+        before = facts.get(USES, use)
+        if before is not None:
+            facts.put(USES, replace(before, attempts=before.attempts + 1, open=True, opened_at=now))
+            return
+        subject_ref = place.subject_ref if place else trail.subject_ref
+        fresh = TicketUse(
+            id=use,
+            ticket_id=ticket.jti,
+            document_id=document_id,
+            version=version,
+            subject_ref=subject_ref,
+            consent_id=ticket.consent_id,
+            caller=officer.session_id,
+            released_at=now,
+            attempts=1,
+            open=True,
+            opened_at=now,
+            delivered=False,
+        )
+        facts.put(USES, fresh)
+
+    def events(facts: Facts, _now: datetime, verdict: Verdict) -> list[Event]:
+        seen = facts.get(USES, use)
+        again = seen is not None and (seen.attempts > 1 if verdict.allowed else True)
+        return [Event("redelivery" if again else "release", trail, officer.actor, details)]
+
+    return Work(
+        kind="release",
+        caller=officer.actor,
+        trail=trail,
+        load=[
+            *officer_needs(officer),
+            Need(CONSENTS, ticket.consent_id),
+            Need(ITEMS, ticket.consent_id, "consent_id"),
+            Need(VERSIONS, row),
+            Need(USES, use),
+        ],
+        judge=judge,
+        apply=apply,
+        events=events,
+        released=(document_id, version),
+    )
+
+
+def _signed_receipt(
+    desk: TokenDesk, ticket: Ticket, place: Place, settled: Settled[Verdict], origin: str, now: datetime
+) -> str:
+    """``berkas-delivery-receipt+jwt``: signed after the commit; it can be made again from the rows."""
+    return desk.sign(
+        RECEIPT,
+        {
+            "jti": new_id("r"),
+            "iat": int(now.timestamp()),
+            "ticket": ticket.jti,
+            "consent": {"id": ticket.consent_id, "sha256": ticket.consent_sha256},
+            "recipient": ticket.agency,
+            "act": ticket.act_sub,
+            "doc": {
+                "id": place.document_id,
+                "ver": place.version,
+                "type": place.type,
+                "source_sha256": place.sha256,
+                "served_sha256": place.sha256,
+                "size": place.size,
+            },
+            "log": {
+                "origin": origin,
+                "index": settled.receipt.index,
+                "leaf_sha256": settled.receipt.leaf_sha256.hex(),
+            },
+        },
+    )

@@ -1,0 +1,281 @@
+"""The citizen decides, item by item, once.
+
+1. the link's code is looked up by its hash; opening it changes nothing (M11, A24)
+2. the factor (``prove_self``), bound to this request and this browser
+3. sign the consent record with what was decided and the hash of the text that was shown
+4. one batch item: request, consent, items, the long-lived link, the notice, the entry
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from auth.grants import changed, judge_decision
+from auth.links import code_hash, new_code
+from auth.tokens import CONSENT, TokenDesk
+from auth.verdict import AccessRefused, Verdict
+from storage.agencies import AGENCIES, OFFICERS, Agency, Officer
+from storage.consents import (
+    CHALLENGES,
+    CONSENTS,
+    ITEMS,
+    LINKS,
+    REQUESTS,
+    CitizenLink,
+    Consent,
+    ConsentItem,
+    ConsentRequest,
+    items_of,
+    request_by_code,
+)
+from storage.database import Database
+from storage.documents import VERSIONS, DocumentVersion
+from storage.errors import KeyMissing
+from storage.ids import new_id
+from storage.keyring import Keyring, seal_field
+from storage.ledger.facts import Facts, Need
+from storage.ledger.log import Appender
+from storage.ledger.work import Event, Trail, Work
+from storage.outbox import MESSAGES, address_of, new_message
+
+
+Notice = Callable[[Sequence[str], Sequence[str], str], str]
+"""Makes the citizen's message from granted types, refused types and the trail link."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedItem:
+    """One paper of a request; ``on_file`` is its newest ready version, None when there is none."""
+
+    key: str
+    type: str
+    document_id: str | None
+    on_file: DocumentVersion | None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A request as its link shows it."""
+
+    request: ConsentRequest
+    agency: Agency
+    officer: Officer
+    items: tuple[AskedItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """``granted`` and ``refused`` are document types in the order of the request."""
+
+    request: ConsentRequest
+    granted: tuple[str, ...]
+    refused: tuple[str, ...]
+    trail_code: str
+
+
+async def open_link(database: Database, keyring: Keyring, *, code: str) -> Opened | None:
+    """What a link stands for; None for a code that is not ours or not known."""
+    hashed = code_hash(keyring.site("link"), code)
+    if hashed is None:
+        return None
+    async with database.transaction() as transaction:
+        request = await request_by_code(transaction, hashed.hex())
+        if request is None:
+            return None
+        asked = json.loads(request.items)
+        documents = [item["document_id"] for item in asked if item["document_id"]]
+        versions = await VERSIONS.load(transaction.raw, "document_id", documents)
+        agency = (await AGENCIES.load(transaction.raw, "id", [request.agency_id]))[0]
+        officer = (await OFFICERS.load(transaction.raw, "id", [request.officer_id]))[0]
+    ready = {version.document_id: version for version in versions if version.state == "ready"}
+    items = tuple(
+        AskedItem(str(number), item["type"], item["document_id"], ready.get(item["document_id"]))
+        for number, item in enumerate(asked)
+    )
+    return Opened(request, agency, officer, items)
+
+
+async def decide(
+    database: Database,
+    keyring: Keyring,
+    appender: Appender,
+    desk: TokenDesk,
+    *,
+    opened: Opened,
+    browser: str,
+    ticked: Collection[str],
+    shown_sha256: str,
+    shown_at: datetime,
+    notice: Notice,
+    link_life: timedelta,
+    origin: str,
+    now: datetime,
+) -> Decided:
+    """``ticked`` are item keys; none means "refuse all". Raises ``AccessRefused`` after the refusal is on record."""
+    request = opened.request
+    try:
+        trail = await keyring.trail(request.subject_ref)
+    except KeyMissing:
+        raise AccessRefused("link_unknown") from None
+    trail_code = new_code(keyring.site("link"))
+    choices = [(item, item.key in ticked and item.on_file is not None) for item in opened.items]
+    granted = tuple(item.type for item, yes in choices if yes)
+    refused = tuple(item.type for item, yes in choices if not yes)
+    act = "grant_all" if granted and not refused else "grant_some" if granted else "refuse"
+    consent, items = _consent(keyring, desk, trail, opened, choices, shown_sha256, shown_at, now)
+    link = _link(keyring, trail, consent, trail_code, link_life, now)
+    text = notice(granted, refused, f"{origin}/w/{trail_code}")
+    address = await address_of(database, keyring, request.subject_ref)
+    message = new_message(trail, address, "notice", text, now, link=f"{origin}/w/{trail_code}") if address else None
+
+    def judge(facts: Facts, now: datetime) -> Verdict:
+        return judge_decision(
+            facts.get(REQUESTS, request.id),
+            facts.group(CHALLENGES, "target_id", request.id),
+            browser=browser,
+            now=now,
+        )
+
+    def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
+        before = facts.get(REQUESTS, request.id) or request
+        state = changed(before.state, act) or before.state
+        decided = replace(before, state=state, decided_at=now, browser=browser, consent_id=consent.id)
+        facts.put(REQUESTS, decided)
+        facts.put(CONSENTS, consent)
+        for item in items:
+            facts.put(ITEMS, item)
+        facts.put(LINKS, link)
+        if message is not None:
+            facts.put(MESSAGES, message)
+
+    def events(_facts: Facts, _now: datetime, _verdict: Verdict) -> list[Event]:
+        details = {
+            "agency": request.agency_id,
+            "counter": request.counter,
+            "service": request.service,
+            "lawful_basis": "consent",
+            "request": request.id,
+            "consent": consent.id,
+            "consent_sha256": consent.record_sha256,
+            "shown_sha256": shown_sha256,
+            "granted": list(granted),
+            "refused": list(refused),
+        }
+        return [Event("grant" if granted else "refuse", trail, "citizen", details)]
+
+    settled = await appender.submit(
+        Work(
+            kind="grant" if granted else "refuse",
+            caller=f"citizen:{request.subject_ref}",
+            trail=trail,
+            load=[
+                Need(REQUESTS, request.id),
+                Need(CHALLENGES, request.id, "target_id"),
+                Need(CONSENTS, consent.id),
+                Need(LINKS, link.id),
+                *(Need(ITEMS, item.id) for item in items),
+                *([Need(MESSAGES, message.id)] if message else []),
+            ],
+            judge=judge,
+            apply=apply,
+            events=events,
+        )
+    )
+    settled.verdict.enforce()
+    state = changed(request.state, act) or request.state
+    return Decided(replace(request, state=state, decided_at=now, browser=browser), granted, refused, trail_code)
+
+
+async def decided_before(database: Database, *, request: ConsentRequest) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What was granted and refused, for the browser that decided."""
+    if request.consent_id is None:
+        return (), ()
+    async with database.transaction() as transaction:
+        items = await items_of(transaction, request.consent_id)
+    return (
+        tuple(item.document_type for item in items if item.decision == "granted"),
+        tuple(item.document_type for item in items if item.decision == "refused"),
+    )
+
+
+def _consent(
+    keyring: Keyring,
+    desk: TokenDesk,
+    trail: Trail,
+    opened: Opened,
+    choices: Sequence[tuple[AskedItem, bool]],
+    shown_sha256: str,
+    shown_at: datetime,
+    now: datetime,
+) -> tuple[Consent, list[ConsentItem]]:
+    request = opened.request
+    consent_id = new_id("c")
+    record = desk.sign(
+        CONSENT,
+        {
+            "jti": consent_id,
+            "iat": int(now.timestamp()),
+            "schema": "berkas-consent/1",
+            "record_id": consent_id,
+            "revision": 1,
+            "prev_revision_sha256": None,
+            "pii_principal_id": keyring.pseudonym(request.agency_id, request.subject_ref),
+            "granted_by": {"relation": "self"},
+            "recipient": {"id": request.agency_id, "name": opened.agency.name},
+            "lawful_basis": "consent",
+            "jurisdiction": "ID",
+            "notice": {"sha256": shown_sha256, "language": "id", "shown_at": int(shown_at.timestamp())},
+            "purpose": {"code": request.service, "application_no": request.application_no},
+            "items": [
+                {
+                    "document_type": item.type,
+                    "mode": "document",
+                    "decision": "granted" if yes else "refused",
+                    "versions": "latest_at_release",
+                }
+                for item, yes in choices
+            ],
+            "validity": {"nbf": int(now.timestamp()), "exp": int(request.valid_until.timestamp())},
+            "authn": {"method": "otp_registered", "assurance": "substantial"},
+            "request_sha256": request.request_sha256,
+            "event": {"type": "given" if any(yes for _, yes in choices) else "refused"},
+        },
+    )
+    consent = Consent(
+        id=consent_id,
+        request_id=request.id,
+        subject_ref=request.subject_ref,
+        agency_id=request.agency_id,
+        officer_id=request.officer_id,
+        service=request.service,
+        application_no=request.application_no,
+        state="active" if any(yes for _, yes in choices) else "refused",
+        epoch=1,
+        valid_from=now,
+        valid_until=request.valid_until,
+        record=seal_field(trail, "consent", record.encode()),
+        record_sha256=hashlib.sha256(record.encode()).hexdigest(),
+        withdrawn_at=None,
+    )
+    items = [
+        ConsentItem(
+            id=f"{consent_id}/{number:02d}",
+            consent_id=consent_id,
+            document_type=item.type,
+            document_id=item.document_id,
+            decision="granted" if yes else "refused",
+        )
+        for number, (item, yes) in enumerate(choices)
+    ]
+    return consent, items
+
+
+def _link(
+    keyring: Keyring, trail: Trail, consent: Consent, code: str, life: timedelta, now: datetime
+) -> CitizenLink:
+    hashed = code_hash(keyring.site("link"), code) or b""
+    return CitizenLink(hashed.hex(), trail.subject_ref, consent.id, now, now + life)

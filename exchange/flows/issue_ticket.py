@@ -1,0 +1,149 @@
+"""A live consent becomes a ticket (``protocols.md`` 5).
+
+1. find the documents that the citizen granted, in their newest ready version
+2. one batch item: officer, consent and documents judged live; the entry
+3. sign the ticket: at most 5 minutes, bound to consent, versions, agency, officer and session
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from auth.callers import Officer
+from auth.grants import first_refusal, judge_consent, judge_documents, judge_version
+from auth.tokens import TicketClaims, TicketDocument, TokenDesk, issue_ticket
+from auth.verdict import ALLOWED, AccessRefused, Refused, Verdict
+from exchange.acts import judged_officer, officer_details, officer_needs
+from storage.consents import CONSENTS, ITEMS, consent_by_id, items_of
+from storage.database import Database, Transaction
+from storage.documents import VERSIONS, DocumentVersion
+from storage.ids import new_id
+from storage.keyring import Keyring
+from storage.ledger.facts import Facts, Need
+from storage.ledger.log import Appender
+from storage.ledger.work import Event, Work
+from storage.outbox import MESSAGES, address_of, new_message
+
+MAX_DOCUMENTS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    token: str
+    expires_in_s: int
+    versions: tuple[DocumentVersion, ...]
+
+
+async def issue(
+    database: Database,
+    keyring: Keyring,
+    appender: Appender,
+    desk: TokenDesk,
+    *,
+    officer: Officer,
+    consent_id: str,
+    documents: Collection[str] | None,
+    life_s: int,
+    notice: Callable[[Sequence[str], str, datetime], str],
+    now: datetime,
+) -> Issued:
+    """``documents`` chooses among the granted ones; None means all. ``notice`` makes the citizen's message from
+    types, service and time. Raises ``AccessRefused`` after the refusal is on record."""
+    async with database.transaction() as transaction:
+        consent = await consent_by_id(transaction, consent_id)
+        items = await items_of(transaction, consent_id)
+        granted = {item.document_id for item in items if item.decision == "granted" and item.document_id}
+        wanted = granted if documents is None else set(documents)
+        versions = await _newest(transaction, wanted)
+    ticket_id = new_id("t")
+    # A consent that nobody knows still leaves its entry, on the site's own trail.
+    trail = keyring.site_trail() if consent is None else await keyring.trail(consent.subject_ref)
+    message = None
+    if consent is not None and (address := await address_of(database, keyring, consent.subject_ref)):
+        words = notice([version.type for version in versions], consent.service, now)
+        message = new_message(trail, address, "notice", words, now)
+    all_found = ALLOWED if len(versions) == len(wanted) else Refused("version_unknown")
+
+    def judge(facts: Facts, now: datetime) -> Verdict:
+        return first_refusal(
+            judged_officer(facts, officer, now),
+            judge_consent(facts.get(CONSENTS, consent_id), officer.agency_id, now),
+            judge_documents(facts.group(ITEMS, "consent_id", consent_id), wanted),
+            all_found,
+            *(judge_version(facts.get(VERSIONS, version.id)) for version in versions),
+        )
+
+    def apply(facts: Facts, _now: datetime, _verdict: Verdict) -> None:
+        if message is not None:
+            facts.put(MESSAGES, message)
+
+    def events(_facts: Facts, _now: datetime, _verdict: Verdict) -> list[Event]:
+        details = officer_details(
+            officer,
+            service=consent.service if consent else None,
+            lawful_basis="consent",
+            consent=consent_id,
+            ticket=ticket_id,
+            document_types=[version.type for version in versions],
+            docs=[{"id": version.document_id, "ver": version.version} for version in versions],
+        )
+        return [Event("ticket", trail, officer.actor, details)]
+
+    settled = await appender.submit(
+        Work(
+            kind="ticket",
+            caller=officer.actor,
+            trail=trail,
+            load=[
+                *officer_needs(officer),
+                Need(CONSENTS, consent_id),
+                Need(ITEMS, consent_id, "consent_id"),
+                *(Need(VERSIONS, version.id) for version in versions),
+                *([Need(MESSAGES, message.id)] if message else []),
+            ],
+            judge=judge,
+            apply=apply,
+            events=events,
+        )
+    )
+    settled.verdict.enforce()
+    if consent is None:
+        raise AccessRefused("consent_unknown")
+    claims = TicketClaims(
+        jti=ticket_id,
+        sub=keyring.pseudonym(officer.agency_id, consent.subject_ref),
+        agency=officer.agency_id,
+        act_sub=officer.actor,
+        act_sid=officer.session_id,
+        act_counter=officer.counter,
+        purpose=consent.service,
+        application_no=consent.application_no,
+        consent_id=consent.id,
+        consent_rev=consent.epoch,
+        consent_sha256=consent.record_sha256,
+        docs=tuple(_ticket_document(version) for version in versions),
+        issued_at=now,
+        expires_at=now + timedelta(seconds=life_s),
+    )
+    return Issued(issue_ticket(desk, claims, now), life_s, tuple(versions))
+
+
+async def _newest(transaction: Transaction, documents: Collection[str]) -> list[DocumentVersion]:
+    if len(documents) > MAX_DOCUMENTS:
+        raise AccessRefused("too_many_documents")
+    rows = await VERSIONS.load(transaction.raw, "document_id", sorted(documents))
+    ready = [row for row in rows if row.state == "ready"]
+    return sorted(ready, key=lambda row: row.document_id)
+
+
+def _ticket_document(version: DocumentVersion) -> TicketDocument:
+    return TicketDocument(
+        id=version.document_id,
+        ver=version.version,
+        type=version.type,
+        sha256=version.sha256,
+        size=version.size,
+        media=version.media_type,
+    )

@@ -1,0 +1,171 @@
+"""A citizen proves who they are with a one-time code sent to a registered contact.
+
+The same factor guards a consent request (``/p/``) and the citizen's trail (``/w/``): the target. Sending and every
+try are batch items, so parallel tries are counted one by one (A25), also across replicas. The code is bound to the
+target and to the browser that asked for it; knowing a NIK or a birth date is never a factor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from auth.grants import CODE_LIFE, CODE_TRIES, factor_passed, judge_code, judge_sending, wrong_tries
+from auth.links import new_one_time_code, one_time_code_hash
+from auth.verdict import Refused, Verdict
+from storage.consents import CHALLENGES, REQUESTS, Challenge, challenges_for
+from storage.database import Database
+from storage.ids import new_id
+from storage.keyring import Keyring
+from storage.ledger.facts import Facts, Need
+from storage.ledger.log import Appender
+from storage.ledger.work import Event, Work
+from storage.outbox import MESSAGES, address_of, new_message
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the proof is for. ``id`` names the request or the link; ``request_id`` is None for a trail."""
+
+    id: str
+    subject_ref: str
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FactorState:
+    """What the page shows: has this browser passed, is a code on its way, how many tries are left."""
+
+    passed: bool
+    code_sent: bool
+    code_expires_at: datetime | None
+    tries_left: int
+    channel: str | None
+
+
+async def factor_state(database: Database, *, target: Target, browser: str, now: datetime) -> FactorState:
+    async with database.transaction() as transaction:
+        challenges = await challenges_for(transaction, target.id)
+    live = challenges[-1] if challenges else None
+    waiting = live is not None and live.browser == browser and live.verified_at is None and now < live.expires_at
+    return FactorState(
+        passed=factor_passed(challenges, browser, now),
+        code_sent=waiting,
+        code_expires_at=live.expires_at if live else None,
+        tries_left=max(0, CODE_TRIES - wrong_tries(challenges)),
+        channel=live.channel if live else None,
+    )
+
+
+async def send_code(
+    database: Database,
+    keyring: Keyring,
+    appender: Appender,
+    *,
+    target: Target,
+    browser: str,
+    text: Callable[[str, datetime], str],
+    now: datetime,
+) -> Verdict:
+    """``text`` makes the message from the code and its end: it states the transaction. Returns the verdict."""
+    trail = await keyring.trail(target.subject_ref)
+    address = await address_of(database, keyring, target.subject_ref)
+    code, challenge_id = new_one_time_code(), new_id("ch")
+    challenge = Challenge(
+        id=challenge_id,
+        target_id=target.id,
+        subject_ref=target.subject_ref,
+        browser=browser,
+        channel=address.channel if address else "",
+        code=one_time_code_hash(keyring.site("one-time-code"), challenge_id, code),
+        sent_at=now,
+        expires_at=now + CODE_LIFE,
+        tries=0,
+        verified_at=None,
+    )
+    words = text(code, challenge.expires_at)
+    message = new_message(trail, address, "otp", words, now, code=code) if address else None
+
+    def judge(facts: Facts, now: datetime) -> Verdict:
+        if message is None:
+            return Refused("no_contact")
+        request = facts.get(REQUESTS, target.request_id) if target.request_id else None
+        return judge_sending(request, facts.group(CHALLENGES, "subject_ref", target.subject_ref), now)
+
+    def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
+        facts.put(CHALLENGES, replace(challenge, sent_at=now, expires_at=now + CODE_LIFE))
+        if message is not None:
+            facts.put(MESSAGES, message)
+
+    settled = await appender.submit(
+        Work(
+            kind="factor",
+            caller=f"citizen:{target.subject_ref}",
+            trail=trail,
+            load=_needs(target),
+            judge=judge,
+            apply=apply,
+            events=lambda _facts, _now, _verdict: [
+                Event("factor", trail, "citizen", {"act": "code_sent", "for": target.id, "channel": challenge.channel})
+            ],
+        )
+    )
+    return settled.verdict
+
+
+async def verify_code(
+    keyring: Keyring, appender: Appender, *, target: Target, browser: str, code: str
+) -> tuple[Verdict, int]:
+    """One try. Returns the verdict and how many tries are left; the fifth wrong one ends the request."""
+    trail = await keyring.trail(target.subject_ref)
+    key = keyring.site("one-time-code")
+
+    def live(facts: Facts) -> Challenge | None:
+        challenges = facts.group(CHALLENGES, "target_id", target.id)
+        return challenges[-1] if challenges else None
+
+    def judge(facts: Facts, now: datetime) -> Verdict:
+        challenge = live(facts)
+        right = challenge is not None and one_time_code_hash(key, challenge.id, code) == challenge.code
+        request = facts.get(REQUESTS, target.request_id) if target.request_id else None
+        challenges = facts.group(CHALLENGES, "target_id", target.id)
+        return judge_code(request, challenges, challenge, browser=browser, right=right, now=now)
+
+    def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
+        if (challenge := live(facts)) is not None:
+            facts.put(CHALLENGES, replace(challenge, verified_at=now))
+
+    left = [0]
+
+    def apply_refused(facts: Facts, _now: datetime, verdict: Verdict) -> None:
+        challenge = live(facts)
+        if verdict.reason == "code_wrong" and challenge is not None:
+            facts.put(CHALLENGES, replace(challenge, tries=challenge.tries + 1))
+        left[0] = max(0, CODE_TRIES - wrong_tries(facts.group(CHALLENGES, "target_id", target.id)))
+        request = facts.get(REQUESTS, target.request_id) if target.request_id else None
+        if left[0] == 0 and request is not None and request.state == "pending":
+            facts.put(REQUESTS, replace(request, state="expired"))
+
+    settled = await appender.submit(
+        Work(
+            kind="factor",
+            caller=f"citizen:{target.subject_ref}",
+            trail=trail,
+            load=_needs(target),
+            judge=judge,
+            apply=apply,
+            apply_refused=apply_refused,
+            events=lambda _facts, _now, _verdict: [
+                Event("factor", trail, "citizen", {"act": "code_tried", "for": target.id})
+            ],
+        )
+    )
+    return settled.verdict, left[0]
+
+
+def _needs(target: Target) -> list[Need]:
+    needs = [Need(CHALLENGES, target.id, "target_id"), Need(CHALLENGES, target.subject_ref, "subject_ref")]
+    return [*needs, Need(REQUESTS, target.request_id)] if target.request_id else needs
+
+

@@ -1,0 +1,172 @@
+"""Administration: sites, agencies, what they offer, their officers. Who may act is a judged fact, so enrolling and
+suspending are batch items with entries, also when an operator does them from the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from auth.verdict import ALLOWED, Refused, Verdict
+from storage.agencies import (
+    AGENCIES,
+    OFFICERS,
+    Agency,
+    DocumentTypeRow,
+    Officer,
+    ServiceRow,
+    Site,
+    all_agencies,
+    all_officers,
+    officer_by_username,
+)
+from storage.database import Database
+from storage.ids import new_id
+from storage.keyring import Keyring
+from storage.ledger.facts import Facts, Need
+from storage.ledger.log import Appender
+from storage.ledger.work import Event, Work
+
+ROLES = ("officer", "supervisor")
+
+
+async def publish_catalogue(database: Database, document_types: Mapping[str, str]) -> None:
+    """Make every document type of the catalogue known to the database (code -> Indonesian name)."""
+    async with database.transaction() as transaction:
+        for code, name in document_types.items():
+            await transaction.session.merge(DocumentTypeRow(code=code, name_id=name))
+
+
+async def add_site(database: Database, *, site_id: str, name: str, zone: str) -> None:
+    async with database.transaction() as transaction:
+        await transaction.session.merge(Site(id=site_id, name=name, zone=zone))
+
+
+async def add_agency(
+    database: Database,
+    keyring: Keyring,
+    appender: Appender,
+    *,
+    code: str,
+    site_id: str,
+    name: str,
+    services: Sequence[str],
+) -> str:
+    """Returns the agency's id ``CODE@site``. Raises ``AccessRefused`` when it exists."""
+    agency = Agency(f"{code}@{site_id}", code, site_id, name, active=True)
+
+    def judge(facts: Facts, _now: datetime) -> Verdict:
+        return ALLOWED if facts.get(AGENCIES, agency.id) is None else Refused("agency_exists")
+
+    await _administer(
+        keyring, appender, "agency", {"act": "add", "agency": agency.id}, [Need(AGENCIES, agency.id)], judge,
+        lambda facts, _now, _verdict: facts.put(AGENCIES, agency),
+    )  # fmt: skip
+    async with database.transaction() as transaction:
+        for service in services:
+            await transaction.session.merge(ServiceRow(agency_id=agency.id, code=service))
+    return agency.id
+
+
+async def add_officer(
+    database: Database,
+    keyring: Keyring,
+    appender: Appender,
+    *,
+    username: str,
+    name: str,
+    agency_id: str,
+    counter: str,
+    role: str,
+    password_hash: str,
+) -> str:
+    """Returns the officer's id. Raises ``AccessRefused`` for a taken username, an unknown agency or role."""
+    async with database.transaction() as transaction:
+        taken = await officer_by_username(transaction, username)
+    officer = Officer(new_id("off"), username, name, agency_id, counter, role, password_hash, active=True)
+
+    def judge(facts: Facts, _now: datetime) -> Verdict:
+        if role not in ROLES:
+            return Refused("role_unknown")
+        if taken is not None:
+            return Refused("username_taken")
+        return ALLOWED if facts.get(AGENCIES, agency_id) is not None else Refused("agency_unknown")
+
+    await _administer(
+        keyring, appender, "officer", {"act": "add", "officer": officer.id, "agency": agency_id, "role": role},
+        [Need(AGENCIES, agency_id), Need(OFFICERS, officer.id)], judge,
+        lambda facts, _now, _verdict: facts.put(OFFICERS, officer),
+    )  # fmt: skip
+    return officer.id
+
+
+async def set_officer_active(
+    database: Database, keyring: Keyring, appender: Appender, *, username: str, active: bool
+) -> None:
+    """Suspend or resume; effective from the next batch on every replica. Raises ``AccessRefused``."""
+    async with database.transaction() as transaction:
+        row = await officer_by_username(transaction, username)
+    officer_id = row.id if row else ""
+
+    def judge(facts: Facts, _now: datetime) -> Verdict:
+        return ALLOWED if facts.get(OFFICERS, officer_id) is not None else Refused("officer_unknown")
+
+    def apply(facts: Facts, _now: datetime, _verdict: Verdict) -> None:
+        if (officer := facts.get(OFFICERS, officer_id)) is not None:
+            facts.put(OFFICERS, replace(officer, active=active))
+
+    act = "resume" if active else "suspend"
+    await _administer(
+        keyring, appender, "officer", {"act": act, "officer": officer_id}, [Need(OFFICERS, officer_id)], judge, apply
+    )
+
+
+async def set_agency_active(keyring: Keyring, appender: Appender, *, agency_id: str, active: bool) -> None:
+    """Suspend or resume a whole agency. Raises ``AccessRefused``."""
+
+    def judge(facts: Facts, _now: datetime) -> Verdict:
+        return ALLOWED if facts.get(AGENCIES, agency_id) is not None else Refused("agency_unknown")
+
+    def apply(facts: Facts, _now: datetime, _verdict: Verdict) -> None:
+        if (agency := facts.get(AGENCIES, agency_id)) is not None:
+            facts.put(AGENCIES, replace(agency, active=active))
+
+    act = "resume" if active else "suspend"
+    await _administer(
+        keyring, appender, "agency", {"act": act, "agency": agency_id}, [Need(AGENCIES, agency_id)], judge, apply
+    )
+
+
+async def list_agencies(database: Database) -> list[Agency]:
+    async with database.transaction() as transaction:
+        return await all_agencies(transaction)
+
+
+async def list_officers(database: Database) -> list[Officer]:
+    async with database.transaction() as transaction:
+        return await all_officers(transaction)
+
+
+async def _administer(
+    keyring: Keyring,
+    appender: Appender,
+    kind: str,
+    details: Mapping[str, str],
+    load: Sequence[Need],
+    judge: Callable[[Facts, datetime], Verdict],
+    apply: Callable[[Facts, datetime, Verdict], None],
+) -> None:
+    trail = keyring.site_trail()
+    settled = await appender.submit(
+        Work(
+            kind=kind,
+            caller="operator",
+            trail=trail,
+            load=load,
+            judge=judge,
+            apply=apply,
+            events=lambda _facts, _now, _verdict: [Event(kind, trail, "operator", details)],
+        )
+    )
+    settled.verdict.enforce()

@@ -1,0 +1,137 @@
+"""An officer signs in and out.
+
+1. verify the password in a bounded pool (argon2id is slow on purpose)
+2. one batch item: the session, and the entry, allowed or refused
+An unknown username costs the same time and leaves no entry: anonymous callers must not grow the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from auth.callers import Officer, new_session_secret, session_of
+from auth.verdict import ALLOWED, AccessRefused, Refused, Verdict
+from storage.agencies import AGENCIES, OFFICERS, SESSIONS, Session, officer_by_username, signed_in
+from storage.database import Database
+from storage.keyring import Keyring
+from storage.ledger.facts import Facts, Need
+from storage.ledger.log import Appender
+from storage.ledger.work import Event, Work
+
+# RFC 9106, the library's low-memory profile; two threads leave a core for everything else.
+HASHER = PasswordHasher()
+_POOL = ThreadPoolExecutor(max_workers=2, thread_name_prefix="argon2")
+_NOBODY = HASHER.hash("nobody has this password")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """``secret`` is the cookie's value: it is given once and kept nowhere."""
+
+    secret: str
+    csrf: str
+    officer: Officer
+
+
+async def sign_in(
+    database: Database, keyring: Keyring, appender: Appender, *, username: str, password: str
+) -> SignedIn:
+    """Raises ``AccessRefused`` with ``sign_in_failed`` for every cause alike."""
+    async with database.transaction() as transaction:
+        row = await officer_by_username(transaction, username)
+    matches = await _verify(row.password_hash if row else _NOBODY, password)
+    if row is None:
+        raise AccessRefused("sign_in_failed")
+    secret = new_session_secret()
+    session = session_of(secret)
+    trail = keyring.site_trail()
+
+    def judge(facts: Facts, _now: datetime) -> Verdict:
+        officer, agency = facts.get(OFFICERS, row.id), facts.get(AGENCIES, row.agency_id)
+        if not matches or officer is None or not officer.active or agency is None or not agency.active:
+            return Refused("sign_in_failed")
+        return ALLOWED
+
+    def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
+        facts.put(SESSIONS, Session(session.id, row.id, row.agency_id, now, now, None))
+
+    settled = await appender.submit(
+        Work(
+            kind="officer",
+            caller=f"officer:{row.id}",
+            trail=trail,
+            load=[Need(OFFICERS, row.id), Need(AGENCIES, row.agency_id)],
+            judge=judge,
+            apply=apply,
+            events=lambda _facts, _now, _verdict: [
+                Event("officer", trail, f"officer:{row.id}", {"act": "sign_in", "agency": row.agency_id})
+            ],
+        )
+    )
+    settled.verdict.enforce()
+    officer = await officer_of(database, session.id)
+    if officer is None:
+        raise AccessRefused("sign_in_failed")
+    return SignedIn(secret, session.csrf, officer)
+
+
+async def officer_of(database: Database, session_id: str) -> Officer | None:
+    """Who a session belongs to; whether it may still act is judged in each act's own batch."""
+    async with database.transaction() as transaction:
+        found = await signed_in(transaction, session_id)
+    if found is None or found[0].ended_at is not None:
+        return None
+    session, officer, agency = found
+    return Officer(
+        id=officer.id,
+        name=officer.name,
+        agency_id=agency.id,
+        agency_code=agency.code,
+        site=agency.site,
+        counter=officer.counter,
+        role=officer.role,
+        session_id=session.id,
+    )
+
+
+async def sign_out(keyring: Keyring, appender: Appender, *, officer: Officer) -> None:
+    trail = keyring.site_trail()
+
+    def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
+        session = facts.get(SESSIONS, officer.session_id)
+        if session is not None and session.ended_at is None:
+            facts.put(SESSIONS, replace(session, ended_at=now))
+
+    await appender.submit(
+        Work(
+            kind="officer",
+            caller=officer.actor,
+            trail=trail,
+            load=[Need(SESSIONS, officer.session_id)],
+            judge=lambda _facts, _now: ALLOWED,
+            apply=apply,
+            events=lambda _facts, _now, _verdict: [
+                Event("officer", trail, officer.actor, {"act": "sign_out", "agency": officer.agency_id})
+            ],
+        )
+    )
+
+
+async def hash_password(password: str) -> str:
+    return await asyncio.get_running_loop().run_in_executor(_POOL, HASHER.hash, password)
+
+
+async def _verify(stored: str, password: str) -> bool:
+    def verify() -> bool:
+        try:
+            return HASHER.verify(stored, password)
+        except (VerificationError, InvalidHashError):
+            return False
+
+    return await asyncio.get_running_loop().run_in_executor(_POOL, verify)

@@ -1,0 +1,126 @@
+"""Ledger entries in a citizen's words: who did what, and why an attempt was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+
+from exchange.pages.views import Access
+from exchange.pages.wording import local
+
+# Past tense behind the agency's name, and the noun for an attempt that failed.
+_ACTS: dict[str, tuple[str, str]] = {
+    "readiness": (
+        "memeriksa kelengkapan berkas Anda, tanpa membuka isinya",
+        "memeriksa kelengkapan berkas Anda",
+    ),
+    "request": ("meminta izin Anda", "meminta izin Anda"),
+    "intake": ("menyimpan dokumen", "menyimpan dokumen"),
+    "supersede": ("mengganti dokumen dengan versi baru", "mengganti dokumen"),
+    "ticket": ("menyiapkan pembukaan dokumen", "menyiapkan pembukaan dokumen"),
+    "release": ("melihat dokumen", "membuka dokumen"),
+    "redelivery": ("melihat ulang dokumen", "membuka ulang dokumen"),
+    "outcome": ("selesai menerima dokumen", "menerima dokumen"),
+    "contact": ("mengubah kontak Anda", "mengubah kontak Anda"),
+    "erase": ("menghapus dokumen", "menghapus dokumen"),
+}
+_BY_MACHINE = {"release": "mengambil dokumen", "redelivery": "mengambil ulang dokumen"}
+_BY_CITIZEN = {
+    "grant": "Anda mengizinkan",
+    "refuse": "Anda menolak",
+    "withdraw": "Anda menarik kembali persetujuan",
+}
+
+# A refused answer may have come from somebody else who holds the link, so it is not told as the citizen's act.
+_THROUGH_LINK = {
+    "grant": "Ada percobaan menyetujui lewat tautan Anda",
+    "refuse": "Ada percobaan menolak lewat tautan Anda",
+    "withdraw": "Ada percobaan menarik kembali persetujuan",
+}
+
+# Keys are the reason codes of `auth.grants`; a test compares the two.
+_REASONS: dict[str, str] = {
+    "session_ended": "Petugas tidak lagi masuk.",
+    "session_expired": "Petugas tidak lagi masuk.",
+    "officer_suspended": "Akun petugas sedang dihentikan.",
+    "agency_suspended": "Akses instansi sedang dihentikan.",
+    "budget_spent": "Jumlah pemeriksaan melebihi batas.",
+    "codes_spent": "Terlalu banyak kode sekali pakai diminta.",
+    "tries_spent": "Terlalu banyak kode sekali pakai yang salah.",
+    "code_unknown": "Kode sekali pakai tidak berlaku.",
+    "code_wrong": "Kode sekali pakai salah.",
+    "link_unknown": "Tautan tidak berlaku.",
+    "link_used": "Permintaan ini sudah dijawab.",
+    "link_expired": "Batas waktu menjawab sudah lewat.",
+    "factor_missing": "Identitas belum dipastikan dengan kode sekali pakai.",
+    "consent_unknown": "Tidak ada persetujuan Anda.",
+    "consent_of_another_agency": "Persetujuan itu untuk instansi lain.",
+    "consent_withdrawn": "Persetujuan sudah ditarik kembali.",
+    "consent_refused": "Anda telah menolak permintaan ini.",
+    "consent_expired": "Masa berlaku persetujuan sudah habis.",
+    "consent_changed": "Persetujuan sudah berubah sejak izin dibuat.",
+    "consent_not_active": "Persetujuan sudah tidak berlaku.",
+    "not_granted": "Dokumen ini tidak termasuk dalam persetujuan Anda.",
+    "version_unknown": "Versi dokumen ini tidak tersedia.",
+    "delivery_open": "Dokumen ini sedang dikirim.",
+    "ticket_used": "Izin sekali pakai ini sudah digunakan.",
+    "ticket_expired": "Izin sekali pakai ini sudah habis waktunya.",
+}
+_ANY_REASON = "Permintaan tidak memenuhi syarat."
+
+_BASES: dict[str, str] = {
+    "consent": "persetujuan Anda",
+    "contract": "perjanjian",
+    "legal_obligation": "kewajiban hukum, tanpa persetujuan",
+    "legal_duty": "kewajiban hukum, tanpa persetujuan",
+    "vital_interest": "kepentingan vital, tanpa persetujuan",
+    "public_task": "tugas pelayanan publik, tanpa persetujuan",
+    "legitimate_interest": "kepentingan yang sah, tanpa persetujuan",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    day: date
+    accesses: tuple[Access, ...]
+
+
+def by_day(accesses: Iterable[Access], zone: str) -> Sequence[Day]:
+    """Newest first, on the site's calendar; inside a day the ledger's order decides, not the clock."""
+    ordered = sorted(accesses, key=lambda access: access.entry_no, reverse=True)
+    days = groupby(ordered, key=lambda access: local(access.at, zone).date())
+    return [Day(day, tuple(entries)) for day, entries in days]
+
+
+def by_citizen(access: Access) -> bool:
+    """The citizen's own act: no agency stands in front of the sentence."""
+    return access.event in _BY_CITIZEN
+
+
+def act_words(access: Access) -> str:
+    """What happened. An unknown kind of entry is shown as such: no entry is ever left out."""
+    if by_citizen(access):
+        return (_BY_CITIZEN if access.allowed else _THROUGH_LINK)[access.event]
+    done, tried = _ACTS.get(access.event, ("mencatat kegiatan", "melakukan kegiatan"))
+    if not access.allowed:
+        return f"mencoba {tried}"
+    return _BY_MACHINE.get(access.event, done) if access.machine else done
+
+
+def reason_words(reason: str | None) -> str:
+    """The sentence for a reason code of the ledger; a new code gets a general sentence, never the bare code."""
+    return _REASONS.get(reason or "", _ANY_REASON)
+
+
+def basis_words(access: Access) -> str | None:
+    """The legal basis or the consent on which an entry rests."""
+    if access.consent_reference:
+        return f"persetujuan {access.consent_reference}"
+    return _BASES.get(access.lawful_basis, access.lawful_basis) if access.lawful_basis else None
+
+
+def explained_reasons() -> frozenset[str]:
+    """The reason codes that have a sentence of their own."""
+    return frozenset(_REASONS)

@@ -1,0 +1,198 @@
+"""What each page is told. Frozen, complete, and nothing else reaches a template.
+
+All times are aware; the page puts them on the site's clock. Documents are named by the code and name of the
+catalogue. Every form carries ``csrf`` and a hidden ``step`` and posts to the address it was read from:
+
+    step=send                       send a one-time code
+    step=code      code=493021      the code that was typed
+    step=decide    decision=grant|refuse  document=KEY (once for each tick)
+    step=withdraw  consent=ID       show what a withdrawal means
+    step=withdrawn consent=ID       withdraw
+    step=leave                      end the session of this browser
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+
+CodeError = Literal["wrong", "malformed", "expired", "superseded"]
+Problem = Literal[
+    "too_many_tries", "too_many_codes", "form_expired", "no_contact", "contact_too_new", "unavailable"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place where people are served; ``zone`` is an IANA name."""
+
+    name: str
+    zone: str = "Asia/Makassar"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Who asks and for what: all that a link shows before identity is proved (attack A22)."""
+
+    agency: str
+    service: str
+    counter: str
+    pairing_code: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentStart:
+    site: Site
+    csrf: str
+    ask: Ask
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentCode:
+    site: Site
+    csrf: str
+    ask: Ask
+    tries_left: int
+    code_expires_at: datetime
+    error: CodeError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskedPaper:
+    """One item of a request. ``key`` is the value of its checkbox; ``why`` replaces our own sentence."""
+
+    key: str
+    code: str
+    name: str
+    issuer: str
+    on_file: bool = True
+    sensitive: bool = False
+    issued_on: date | None = None
+    valid_until: date | None = None
+    tax_year: int | None = None
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentDecide:
+    """Everything UU 27/2022 art. 21(1) wants told before a decision; see ``consent_decide.html`` for a to g."""
+
+    site: Site
+    csrf: str
+    ask: Ask
+    officer: str
+    request_no: str
+    papers: tuple[AskedPaper, ...]
+    shown_at: datetime
+    use_until: datetime
+    retention_until: date | None = None
+    max_reads: int | None = None
+    application_no: str | None = None
+    service_law: str | None = None
+    data_protection_contact: str | None = None
+    nothing_ticked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentDone:
+    """The receipt. All, some and none are told apart by what ``granted`` and ``refused`` hold."""
+
+    site: Site
+    ask: Ask
+    reference: str
+    decided_at: datetime
+    granted: tuple[str, ...]
+    refused: tuple[str, ...]
+    trail_link: str
+    to_bring: tuple[str, ...] = ()
+    use_until: datetime | None = None
+    max_reads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrailStart:
+    site: Site
+    csrf: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrailCode:
+    site: Site
+    csrf: str
+    tries_left: int
+    code_expires_at: datetime
+    error: CodeError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveConsent:
+    consent_id: str
+    reference: str
+    agency: str
+    service: str
+    documents: tuple[str, ...]
+    use_until: datetime
+    reads: int = 0
+    max_reads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One entry of the ledger as its citizen reads it. ``event`` and ``reason`` are the ledger's own words."""
+
+    entry_no: int
+    at: datetime
+    event: str
+    agency: str | None = None
+    counter: str | None = None
+    allowed: bool = True
+    reason: str | None = None
+    documents: tuple[str, ...] = ()
+    purpose: str | None = None
+    consent_reference: str | None = None
+    lawful_basis: str | None = None
+    machine: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """``holder`` is already masked. ``newer`` and ``older`` are addresses relative to the page."""
+
+    site: Site
+    csrf: str
+    holder: str
+    consents: tuple[LiveConsent, ...]
+    accesses: tuple[Access, ...]
+    withheld: int = 0
+    newer: str | None = None
+    older: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawConfirm:
+    """``deadline`` is 72 hours after now (art. 40): the latest moment by which processing stops."""
+
+    site: Site
+    csrf: str
+    consent: LiveConsent
+    deadline: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawDone:
+    site: Site
+    reference: str
+    agency: str
+    documents: tuple[str, ...]
+    withdrawn_at: datetime
+    deadline: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemPage:
+    problem: Problem
+    site: Site | None = None
+    retry_at: datetime | None = None
+    incident: str | None = None

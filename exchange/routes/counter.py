@@ -1,0 +1,203 @@
+"""Officers at the counter: session, catalogue, enrolment, readiness, withdrawal for a citizen."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Literal
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import Field
+
+from auth.verdict import AccessRefused
+from exchange.answers import withdrawal_text
+from exchange.deps import CurrentOfficer, Wired, clock, current_officer, session_cookie, today_at
+from exchange.errors import ProblemRaised
+from exchange.flows import check_requirements, enrol, exercise_rights, sign_in
+from exchange.requirements.masking import mask_sensitive
+from exchange.requirements.numbers import NumberError, check_phone, parse_nik
+from exchange.schemas import Reference, Strict
+
+public = APIRouter(prefix="/v1", tags=["Officer"])
+router = APIRouter(prefix="/v1", tags=["Officer"], dependencies=[Depends(current_officer)])
+
+NAME_LIMIT = 200
+class Credentials(Strict):
+    username: str = Field(max_length=100)
+    password: str = Field(max_length=500)
+    code: str | None = Field(default=None, max_length=10)
+
+
+class ContactIn(Strict):
+    channel: Literal["sms", "whatsapp", "email"]
+    value: str = Field(min_length=3, max_length=200)
+
+
+class CitizenIn(Strict):
+    nik: str = Field(max_length=40)
+    name: str = Field(min_length=1, max_length=NAME_LIMIT)
+    birth_date: date | None = None
+    contacts: list[ContactIn] = Field(default_factory=list, max_length=5)
+
+
+class ReadinessIn(Strict):
+    nik: str | None = Field(default=None, max_length=40)
+    subject_ref: Reference | None = None
+    service: str = Field(max_length=60)
+    parties: dict[str, list[Reference]] = Field(default_factory=dict, max_length=20)
+    answers: dict[str, bool] = Field(default_factory=dict, max_length=60)
+    queue_ticket: str | None = Field(default=None, max_length=40)
+
+
+@public.post("/session", status_code=201, operation_id="signIn", summary="Sign an officer in")
+async def sign_in_(parts: Wired, body: Credentials, response: Response) -> dict[str, Any]:
+    """Anyone with a username and password. Sets the session cookie; one entry, allowed or refused."""
+    signed = await sign_in.sign_in(
+        parts.database, parts.keyring, parts.appender, username=body.username, password=body.password
+    )
+    secure = parts.settings.secure
+    name = session_cookie(parts.settings)
+    response.set_cookie(name, signed.secret, httponly=True, samesite="strict", secure=secure, path="/")
+    response.headers["Cache-Control"] = "no-store"
+    officer = signed.officer
+    return {
+        "csrf": signed.csrf,
+        "officer": {
+            "id": officer.id,
+            "name": officer.name,
+            "agency": officer.agency_id,
+            "counter": officer.counter,
+            "role": officer.role,
+        },
+    }
+
+
+@router.delete("/session", status_code=204, operation_id="signOut", summary="Sign out")
+async def sign_out(parts: Wired, officer: CurrentOfficer, response: Response) -> None:
+    """Ends the session everywhere at once; tickets bound to it die with it."""
+    await sign_in.sign_out(parts.keyring, parts.appender, officer=officer)
+    response.delete_cookie(session_cookie(parts.settings), path="/", secure=parts.settings.secure, httponly=True)
+
+
+@router.get("/services", operation_id="listServices", summary="The services of this deployment")
+async def services(parts: Wired) -> dict[str, Any]:
+    rows = parts.catalogue.services.values()
+    return {
+        "data": [
+            {"code": row.code, "agency": row.agency, "name_id": row.name_id, "name_en": row.name_en} for row in rows
+        ]
+    }
+
+
+@router.get("/services/{code}", operation_id="getService", summary="One service with its requirements")
+async def service(parts: Wired, code: str) -> dict[str, Any]:
+    found = parts.catalogue.services.get(code)
+    if found is None:
+        raise AccessRefused("service_unknown")
+    return found.as_dict()
+
+
+@router.get("/document-types", operation_id="listDocumentTypes", summary="The document types")
+async def document_types(parts: Wired) -> dict[str, Any]:
+    rows = parts.catalogue.document_types.values()
+    return {
+        "data": [
+            {
+                "code": row.code,
+                "name_id": row.name_id,
+                "name_en": row.name_en,
+                "issuer": row.issuer,
+                "formats": list(row.formats),
+                "pdp_class": row.pdp_class,
+                "validity": row.validity.kind,
+                "levels": list(row.levels),
+                "stored": row.code not in parts.catalogue.never_shared,
+            }
+            for row in rows
+        ]
+    }
+
+
+@router.post("/subjects", status_code=201, operation_id="enrolCitizen", summary="Enrol a citizen")
+async def enrol_citizen(
+    parts: Wired, officer: CurrentOfficer, body: CitizenIn, request: Request, response: Response
+) -> dict[str, Any]:
+    """A known NIK answers 200 with the same reference and changes nothing. One entry on the citizen's trail."""
+    now = clock()
+    nik = parse_nik(body.nik, birth_date=body.birth_date, today=today_at(parts.zone))
+    for number, contact in enumerate(body.contacts):
+        _check_contact(number, contact)
+    enrolled = await enrol.enrol(
+        parts.database,
+        parts.keyring,
+        parts.appender,
+        officer=officer,
+        nik=nik,
+        name=body.name,
+        birth_date=body.birth_date,
+        contacts=[enrol.NewContact(contact.channel, contact.value) for contact in body.contacts],
+        now=now,
+    )
+    if not enrolled.created:
+        response.status_code = 200
+    return {"subject_ref": enrolled.subject_ref, "warnings": list(nik.warnings)}
+
+
+@router.post("/readiness", operation_id="checkReadiness", summary="Is what a service requires on file?")
+async def readiness(parts: Wired, officer: CurrentOfficer, body: ReadinessIn) -> dict[str, Any]:
+    """Own agency's services only. Opens no document. One entry on the trail of each citizen looked at."""
+    subject_ref = body.subject_ref
+    if (body.nik is None) == (subject_ref is None):
+        raise ProblemRaised("BK-2001", errors=[{"pointer": "/nik", "code": "nik_or_subject_ref"}])
+    if body.nik is not None:
+        nik = parse_nik(body.nik, birth_date=None, today=today_at(parts.zone))
+        subject_ref = await check_requirements.find_subject(parts.database, parts.keyring, nik.number)
+    ready = await check_requirements.check(
+        parts.database,
+        parts.keyring,
+        parts.appender,
+        parts.catalogue,
+        officer=officer,
+        subject_ref=subject_ref,
+        service_code=body.service,
+        parties=body.parties,
+        answers=body.answers,
+        limit_per_hour=parts.settings.readiness_per_officer_hour,
+        today=today_at(parts.zone),
+        now=clock(),
+    )
+    shown = mask_sensitive(ready.evaluation, parts.catalogue)
+    return {
+        "subject_ref": ready.subject_ref,
+        "service": ready.service.code,
+        "complete": shown.complete,
+        "requirements": [row.as_dict() for row in shown.requirements],
+    }
+
+
+@router.post("/consents/{consent_id}/withdrawal", operation_id="withdrawConsent", summary="Withdraw for a citizen")
+async def withdraw(parts: Wired, officer: CurrentOfficer, consent_id: str) -> dict[str, Any]:
+    """An officer of the asking agency records the withdrawal of a citizen at the counter (UU 27/2022 art. 40)."""
+    withdrawn = await exercise_rights.withdraw(
+        parts.database,
+        parts.keyring,
+        parts.appender,
+        parts.desk,
+        consent_id=consent_id,
+        by=officer,
+        notice=withdrawal_text(parts),
+        now=clock(),
+    )
+    return {"consent_id": consent_id, "state": "withdrawn", "stop_before": withdrawn.deadline.isoformat()}
+
+
+def _check_contact(number: int, contact: ContactIn) -> None:
+    pointer = f"/contacts/{number}/value"
+    if contact.channel == "email":
+        local, _, domain = contact.value.partition("@")
+        if not local or "." not in domain or any(character.isspace() for character in contact.value):
+            raise ProblemRaised("BK-2005", errors=[{"pointer": pointer, "code": "email"}])
+        return
+    try:
+        check_phone(contact.value)
+    except NumberError as error:
+        raise ProblemRaised("BK-2005", errors=[{"pointer": pointer, "code": error.rule}]) from error

@@ -1,0 +1,127 @@
+"""The holder of a ticket: the bytes of one document version, with the receipt. The hot path.
+
+A document is never rendered by our origin: it is an attachment, sniffed by nobody, sandboxed, kept by no cache (A49).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+from fastapi import APIRouter, Depends, Response
+from starlette.types import Receive, Scope, Send
+
+from exchange.deps import Holder, Parts, Wired, clock, ticket_holder
+from exchange.flows.fetch import Released, fetch, record_outcome, still_granted
+
+router = APIRouter(prefix="/v1", tags=["Ticket holder"], dependencies=[Depends(ticket_holder)])
+
+# A long delivery asks again whether the consent still lives: a withdrawal stops it within this time.
+RECHECK_PERIOD = timedelta(seconds=5)
+_SUFFIXES = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
+
+
+@router.get(
+    "/documents/{document_id}/versions/{version}/content",
+    operation_id="getDocumentContent",
+    summary="Redeem a ticket for one document",
+    response_class=Response,
+)
+async def content(parts: Wired, holder: Holder, document_id: str, version: int) -> Response:
+    """Bearer ticket and the session cookie it is bound to; once for each document. One release entry before the first
+    byte, one outcome entry after the last."""
+    released = await fetch(
+        parts.keyring,
+        parts.appender,
+        parts.vault,
+        parts.desk,
+        ticket=holder.ticket,
+        officer=holder.officer,
+        document_id=document_id,
+        version=version,
+        origin=parts.log_origin,
+        now=clock(),
+    )
+    return Delivered(parts, released)
+
+
+class Delivered(Response):
+    """Sends the document, then puts on record how the delivery ended, whatever happened to the connection."""
+
+    def __init__(self, parts: Parts, released: Released) -> None:
+        super().__init__(headers=_headers(released))
+        self._parts = parts
+        self._released = released
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        sent_bytes = 0
+        complete = False
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            async for part in self._body():
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+                # An empty part waits until the one before has left our buffer.
+                await send({"type": "http.response.body", "body": b"", "more_body": True})
+                if await _gone(receive):
+                    return
+                sent_bytes += len(part)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            complete = sent_bytes == self._released.opened.size
+        finally:
+            outcome = record_outcome(
+                self._parts.appender, self._released.delivery, sent_bytes=sent_bytes, complete=complete
+            )
+            self._parts.background.spawn(outcome)
+
+    async def _body(self) -> AsyncIterator[bytes]:
+        opened = self._released.opened
+        if opened.whole is not None:
+            yield opened.whole
+            return
+        if opened.parts is None:
+            return
+        checked = clock()
+        async for part in opened.parts:
+            now = clock()
+            if now - checked > RECHECK_PERIOD:
+                checked = now
+                if not await still_granted(self._parts.database, self._released.delivery.consent_id, now):
+                    raise ConnectionAbortedError("the consent was withdrawn while the delivery ran")
+            yield part
+
+
+async def _gone(receive: Receive) -> bool:
+    """Has the client hung up? Looks without waiting."""
+
+    async def hung_up() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    look = asyncio.ensure_future(hung_up())
+    await asyncio.sleep(0)
+    if look.done():
+        return True
+    look.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await look
+    return False
+
+
+def _headers(released: Released) -> dict[str, str]:
+    opened, place = released.opened, released.delivery.place
+    digest = base64.b64encode(bytes.fromhex(opened.sha256)).decode()
+    name = f"{place.type}-{place.document_id}-{place.version}.{_SUFFIXES.get(opened.media_type, 'bin')}"
+    return {
+        "Content-Type": opened.media_type,
+        "Content-Length": str(opened.size),
+        "Content-Digest": f"sha-256=:{digest}:",
+        "ETag": f'"{opened.sha256}"',
+        "Berkas-Receipt": released.receipt,
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "Cache-Control": "no-store, private",
+        "Accept-Ranges": "none",
+    }

@@ -1,0 +1,99 @@
+"""Operators and everybody: health, the public log, the problem pages, the pages' files, the sandbox's inbox."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from fastapi import APIRouter, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse
+
+from auth.verdict import AccessRefused
+from exchange.deps import Wired
+from exchange.errors import ProblemRaised
+from exchange.flows import look_after
+from exchange.pages import CONTENT_SECURITY_POLICY, icon, stylesheet
+from exchange.problems import PROBLEMS
+
+router = APIRouter()
+
+
+@router.get("/health/live", operation_id="live", summary="The process answers", tags=["Operations"])
+async def live() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+@router.get("/health/ready", operation_id="ready", summary="Everything it needs answers", tags=["Operations"])
+async def ready(parts: Wired, response: Response) -> dict[str, Any]:
+    """503 while the database, the object store or the ledger cannot be used."""
+    checks = await look_after.readiness(parts.database, parts.vault, parts.appender)
+    if not all(checks.values()):
+        response.status_code = 503
+    return {"status": "ok" if all(checks.values()) else "not ready", "checks": checks}
+
+
+@router.get("/log/checkpoint", operation_id="getCheckpoint", summary="The log's signed head", tags=["Log"])
+async def checkpoint(parts: Wired) -> Response:
+    """C2SP tlog-checkpoint, public. Advances once a minute (in the sandbox at once)."""
+    published = await parts.publisher.public()
+    if published is None:
+        raise ProblemRaised("BK-9004")
+    return PlainTextResponse(published[0], headers={"Cache-Control": "public, max-age=10"})
+
+
+@router.get("/log/vkey", operation_id="getLogKey", summary="The log's verifier key", tags=["Log"])
+async def log_key(parts: Wired) -> Response:
+    """The C2SP verifier key of this log; pin it outside of this deployment."""
+    return PlainTextResponse(parts.publisher.vkey + "\n", headers={"Cache-Control": "public, max-age=60"})
+
+
+@router.get("/.well-known/jwks.json", operation_id="getKeys", summary="Public signing keys", tags=["Log"])
+async def jwks(parts: Wired) -> dict[str, Any]:
+    return parts.keys.jwks()
+
+
+@router.get("/.well-known/jwks-archive.json", operation_id="getRetiredKeys", summary="Retired keys", tags=["Log"])
+async def jwks_archive(parts: Wired) -> dict[str, Any]:
+    return parts.keys.jwks_archive()
+
+
+@router.get("/problems/{code}", operation_id="getProblem", summary="What an error code means", tags=["Operations"])
+async def problem(code: str) -> Response:
+    """Cause and remedy of one BK code, Indonesian first."""
+    found = PROBLEMS.get(code)
+    if found is None:
+        raise AccessRefused("request_unknown")
+    rows = "".join(
+        f"<h2>{html.escape(title)}</h2><p>{html.escape(remedy)}</p>"
+        for title, remedy in ((found.title, found.remedy), (found.title_en, found.remedy_en))
+    )
+    page = (
+        f'<!doctype html><html lang="id"><head><meta charset="utf-8"><title>{found.code}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="stylesheet" href="/static/berkas.css"></head><body><main><h1>{found.code} '
+        f"({found.status})</h1>{rows}</main></body></html>"
+    )
+    return HTMLResponse(page, headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY})
+
+
+@router.get("/static/berkas.css", include_in_schema=False)
+async def style() -> Response:
+    return Response(stylesheet(), media_type="text/css", headers={"Cache-Control": "public, max-age=3600"})
+
+
+@router.get("/static/berkas.svg", include_in_schema=False)
+async def picture() -> Response:
+    return Response(icon(), media_type="image/svg+xml", headers={"Cache-Control": "public, max-age=3600"})
+
+
+sandbox = APIRouter()
+
+
+@sandbox.get("/sandbox/inbox", operation_id="getInbox", summary="What was sent (sandbox only)", tags=["Sandbox"])
+async def inbox(parts: Wired, to: str | None = None) -> dict[str, Any]:
+    """Every message that a citizen of the sandbox would have received, newest last."""
+    messages = await look_after.sent(parts.database, parts.keyring)
+    chosen = [message for message in messages if to is None or message["to"] == to]
+    return {"messages": chosen}
+
+

@@ -1,0 +1,85 @@
+"""Every setting, from ``BERKAS_*`` environment variables; units stand in the names; no secret has a default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SAMPLE_SECRETS = frozenset({"minioadmin", "changeme", "password", "secret", "admin", "berkas", "postgres"})
+
+
+class SettingsRefused(ValueError):
+    """A configuration that must not run; the message names the variable, never its value."""
+
+
+class Settings(BaseSettings):
+    """Frozen after the start. ``sandbox`` is for trial and tests; ``production`` refuses everything unsafe."""
+
+    model_config = SettingsConfigDict(env_prefix="BERKAS_", frozen=True, extra="ignore")
+
+    mode: Literal["sandbox", "production"] = "sandbox"
+    listen: str = "127.0.0.1:8080"
+    public_origin: str = ""
+    data_dir: Path = Path(".berkas")
+    site: str = "6472"
+
+    database_url: SecretStr | None = None
+    migration_database_url: SecretStr | None = None
+    s3_endpoint: str | None = None
+    s3_access_key: SecretStr | None = None
+    s3_secret_key: SecretStr | None = None
+    s3_bucket: str = "berkas"
+    root_key: str | None = None
+
+    upload_limit_bytes: int = Field(default=20_000_000, gt=0)
+    upload_idle_limit_s: float = Field(default=10.0, gt=0)
+    readiness_per_officer_hour: int = Field(default=120, gt=0)
+    request_life_counter_s: int = Field(default=15 * 60, gt=0)
+    request_life_message_s: int = Field(default=24 * 3600, gt=0)
+    consent_life_days: int = Field(default=30, gt=0, le=90)
+    trail_link_days: int = Field(default=365, gt=0)
+    ticket_life_s: int = Field(default=300, gt=0, le=300)
+    smtp_url: SecretStr | None = None
+    mail_from: str = "berkas@localhost"
+
+    @model_validator(mode="after")
+    def _safe(self) -> Settings:
+        if self.mode == "production":
+            for name in ("database_url", "s3_endpoint", "s3_access_key", "s3_secret_key", "root_key"):
+                if not getattr(self, name):
+                    raise SettingsRefused(f"BERKAS_{name.upper()} is required in production")
+            if urlsplit(self.public_origin).scheme != "https":
+                raise SettingsRefused("BERKAS_PUBLIC_ORIGIN must be an https origin in production")
+            for name in ("s3_access_key", "s3_secret_key"):
+                if getattr(self, name).get_secret_value().lower() in SAMPLE_SECRETS:
+                    raise SettingsRefused(f"BERKAS_{name.upper()} is a sample secret")
+            password = urlsplit(self.database_url.get_secret_value()).password if self.database_url else None
+            if not password or password.lower() in SAMPLE_SECRETS:
+                raise SettingsRefused("BERKAS_DATABASE_URL has no password, or a sample one")
+        return self
+
+    @property
+    def host(self) -> str:
+        return self.listen.rpartition(":")[0]
+
+    @property
+    def port(self) -> int:
+        return int(self.listen.rpartition(":")[2])
+
+    @property
+    def origin(self) -> str:
+        """The configured public origin: never computed from a request (A52)."""
+        return self.public_origin.rstrip("/") or f"http://{self.listen}"
+
+    @property
+    def audience(self) -> str:
+        return f"{self.origin}/v1"
+
+    @property
+    def secure(self) -> bool:
+        """True behind TLS: ``__Host-`` cookies and HSTS."""
+        return self.origin.startswith("https://")

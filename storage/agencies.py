@@ -1,0 +1,125 @@
+"""Sites, agencies, what they offer, their officers and the officers' sessions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel, select
+
+from storage.database import Transaction
+from storage.ledger.facts import FactTable
+
+
+class Site(SQLModel, table=True):
+    """One place of service. ``zone`` is an IANA time zone; ``id`` the Kemendagri district code without dot."""
+
+    __tablename__ = "site"
+    id: str = Field(primary_key=True, sa_type=sa.Text)
+    name: str = Field(sa_type=sa.Text)
+    zone: str = Field(sa_type=sa.Text)
+
+
+class DocumentTypeRow(SQLModel, table=True):
+    """The catalogue's document types as the database knows them: what a foreign key may point at."""
+
+    __tablename__ = "document_type"
+    code: str = Field(primary_key=True, sa_type=sa.Text)
+    name_id: str = Field(sa_type=sa.Text)
+
+
+class ServiceRow(SQLModel, table=True):
+    """A service that an agency of this deployment offers."""
+
+    __tablename__ = "service"
+    agency_id: str = Field(primary_key=True, sa_type=sa.Text)
+    code: str = Field(primary_key=True, sa_type=sa.Text)
+
+
+@dataclass(frozen=True, slots=True)
+class Agency:
+    """``id`` is ``CODE@site``, for example ``DPMPTSP@6472``."""
+
+    id: str
+    code: str
+    site: str
+    name: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Officer:
+    """``password_hash`` is an argon2id string (RFC 9106)."""
+
+    id: str
+    username: str
+    name: str
+    agency_id: str
+    counter: str
+    role: str
+    password_hash: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """An agency's back end; its keys and scopes are judged with "Who is asking"."""
+
+    id: str
+    agency_id: str
+    name: str
+    scopes: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An officer's sign-in. ``id`` is a one-way function of the cookie, which is kept nowhere."""
+
+    id: str
+    officer_id: str
+    agency_id: str
+    created_at: datetime
+    last_seen_at: datetime
+    ended_at: datetime | None
+
+
+AGENCIES = FactTable(Agency, "agency")
+OFFICERS = FactTable(Officer, "officer", groups=("agency_id",), unique=("username",))
+CLIENTS = FactTable(Client, "client", groups=("agency_id",))
+SESSIONS = FactTable(Session, "session", groups=("officer_id",))
+
+
+async def officer_by_username(transaction: Transaction, username: str) -> Officer | None:
+    rows = await OFFICERS.load(transaction.raw, "username", [username])
+    return rows[0] if rows else None
+
+
+async def signed_in(transaction: Transaction, session_id: str) -> tuple[Session, Officer, Agency] | None:
+    """The session with its officer and agency, for showing and logging; what it may do is judged in the batch."""
+    sessions = await SESSIONS.load(transaction.raw, "id", [session_id])
+    if not sessions:
+        return None
+    officers = await OFFICERS.load(transaction.raw, "id", [sessions[0].officer_id])
+    agencies = await AGENCIES.load(transaction.raw, "id", [sessions[0].agency_id])
+    return (sessions[0], officers[0], agencies[0]) if officers and agencies else None
+
+
+async def all_agencies(transaction: Transaction) -> list[Agency]:
+    rows = await transaction.raw.fetch("SELECT id FROM agency ORDER BY id")
+    return await AGENCIES.load(transaction.raw, "id", [row["id"] for row in rows])
+
+
+async def all_officers(transaction: Transaction) -> list[Officer]:
+    rows = await transaction.raw.fetch("SELECT id FROM officer ORDER BY username")
+    return await OFFICERS.load(transaction.raw, "id", [row["id"] for row in rows])
+
+
+async def offered_services(transaction: Transaction, agency_id: str) -> set[str]:
+    statement = select(ServiceRow.code).where(ServiceRow.agency_id == agency_id)
+    return set(await transaction.session.exec(statement))
+
+
+async def site(transaction: Transaction, site_id: str) -> Site | None:
+    return await transaction.session.get(Site, site_id)

@@ -1,0 +1,141 @@
+"""Consent: the request, the citizen's decision, the links and the one-time codes around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from storage.database import Transaction
+from storage.ledger.facts import FactTable, Json
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRequest:
+    """``state``: pending, granted, partial, refused, expired or withdrawn. ``items`` is a JSON list of
+    ``{path, type, document_id}``; ``code_hash`` the SHA-256 of the link's secret; ``browser`` is the one that decided;
+    ``request`` the signed consent request object, sealed under the citizen's trail key."""
+
+    id: str
+    code_hash: str
+    subject_ref: str
+    agency_id: str
+    officer_id: str
+    session_id: str
+    counter: str
+    service: str
+    application_no: str | None
+    channel: str
+    pairing_code: str
+    items: Json
+    state: str
+    created_at: datetime
+    expires_at: datetime
+    valid_until: datetime
+    request: bytes
+    request_sha256: str
+    decided_at: datetime | None
+    browser: str | None
+    consent_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """``state``: active, refused or withdrawn; its end by time is judged against ``valid_until``. ``record`` is
+    the signed consent record, one JWS a line for each revision, sealed under the citizen's trail key; ``epoch``
+    counts them and ``record_sha256`` is of the newest."""
+
+    id: str
+    request_id: str
+    subject_ref: str
+    agency_id: str
+    officer_id: str
+    service: str
+    application_no: str | None
+    state: str
+    epoch: int
+    valid_from: datetime
+    valid_until: datetime
+    record: bytes
+    record_sha256: str
+    withdrawn_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentItem:
+    """One paper asked for and what was decided: ``granted`` or ``refused``."""
+
+    id: str
+    consent_id: str
+    document_type: str
+    document_id: str | None
+    decision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """A one-time code on its way to a registered contact. ``target_id`` is a request or a citizen link; ``browser``
+    the keyed hash of the browser that asked; ``code`` a keyed hash. Codes live five minutes."""
+
+    id: str
+    target_id: str
+    subject_ref: str
+    browser: str
+    channel: str
+    code: bytes
+    sent_at: datetime
+    expires_at: datetime
+    tries: int
+    verified_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CitizenLink:
+    """The long-lived link to "Jejak Data Saya"; ``id`` is the hash of its secret."""
+
+    id: str
+    subject_ref: str
+    consent_id: str
+    created_at: datetime
+    expires_at: datetime
+
+
+REQUESTS = FactTable(ConsentRequest, "consent_request", groups=("subject_ref",), unique=("code_hash",))
+CONSENTS = FactTable(Consent, "consent", groups=("subject_ref",), unique=("request_id",))
+ITEMS = FactTable(ConsentItem, "consent_item", groups=("consent_id",))
+CHALLENGES = FactTable(Challenge, "challenge", groups=("target_id", "subject_ref"))
+LINKS = FactTable(CitizenLink, "citizen_link")
+
+
+async def request_by_code(transaction: Transaction, code_hash: str) -> ConsentRequest | None:
+    rows = await REQUESTS.load(transaction.raw, "code_hash", [code_hash])
+    return rows[0] if rows else None
+
+
+async def request_by_id(transaction: Transaction, request_id: str) -> ConsentRequest | None:
+    rows = await REQUESTS.load(transaction.raw, "id", [request_id])
+    return rows[0] if rows else None
+
+
+async def consent_by_id(transaction: Transaction, consent_id: str) -> Consent | None:
+    rows = await CONSENTS.load(transaction.raw, "id", [consent_id])
+    return rows[0] if rows else None
+
+
+async def items_of(transaction: Transaction, consent_id: str) -> list[ConsentItem]:
+    rows = await ITEMS.load(transaction.raw, "consent_id", [consent_id])
+    return sorted(rows, key=lambda row: row.id)
+
+
+async def consents_of(transaction: Transaction, subject_ref: str) -> list[Consent]:
+    rows = await CONSENTS.load(transaction.raw, "subject_ref", [subject_ref])
+    return sorted(rows, key=lambda row: row.id, reverse=True)
+
+
+async def link_by_hash(transaction: Transaction, code_hash: str) -> CitizenLink | None:
+    rows = await LINKS.load(transaction.raw, "id", [code_hash])
+    return rows[0] if rows else None
+
+
+async def challenges_for(transaction: Transaction, target_id: str) -> list[Challenge]:
+    rows = await CHALLENGES.load(transaction.raw, "target_id", [target_id])
+    return sorted(rows, key=lambda row: row.id)

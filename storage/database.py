@@ -1,0 +1,204 @@
+"""The database door: the only place in the project that begins, commits or rolls back.
+
+Two ways in. ``Database.transaction()`` is for ordinary work: a pooled session (SQLModel, SQLAlchemy Core) with
+the raw asyncpg connection beside it. ``SerialConnection`` is for the ledger's appender: one connection outside
+the pool that runs one transaction after the other and tells an unknown commit from a failed one.
+
+READ COMMITTED everywhere: what must be serial waits for the ledger's head row (DESIGN section 2), never for
+SERIALIZABLE.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from storage.errors import CommitUnknown, DatabaseUnavailable
+
+CONNECT_TIMEOUT_S = 3.0
+COMMAND_TIMEOUT_S = 8.0
+POOL_CONNECTIONS = 12
+
+# A frozen process must not hold the others: it loses its locks after two seconds of silence.
+SESSION_SETTINGS = {
+    "application_name": "berkas",
+    "lock_timeout": "5000",
+    "statement_timeout": "5000",
+    "idle_in_transaction_session_timeout": "2000",
+    "timezone": "UTC",
+    "jit": "off",
+}
+
+CONNECTION_ERRORS: tuple[type[BaseException], ...] = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.QueryCanceledError,
+    asyncpg.LockNotAvailableError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """An open transaction: ``session`` for SQLModel and Core, ``raw`` for plain SQL, both on one connection."""
+
+    session: AsyncSession
+    raw: asyncpg.Connection
+
+
+class Database:
+    """The pool. ``url`` is ``postgresql://user:password@host:port/name``."""
+
+    def __init__(self, url: str, *, pool_connections: int = POOL_CONNECTIONS) -> None:
+        self._url = plain_url(url)
+        self._engine: AsyncEngine = create_async_engine(
+            self._url.replace("postgresql://", "postgresql+asyncpg://", 1),
+            pool_size=pool_connections,
+            max_overflow=0,
+            pool_timeout=5,
+            connect_args={
+                "timeout": CONNECT_TIMEOUT_S,
+                "command_timeout": COMMAND_TIMEOUT_S,
+                "server_settings": SESSION_SETTINGS,
+            },
+        )
+        self._sessions = async_sessionmaker(self._engine, class_=AsyncSession, expire_on_commit=False)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+    def serial_connection(self) -> SerialConnection:
+        return SerialConnection(self._url)
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Commit when the block ends, roll back when it raises.
+
+        Raises ``DatabaseUnavailable`` when the server cannot be reached or goes away.
+        """
+        with translated():
+            session, raw = await self._opened()
+            async with session:
+                try:
+                    yield Transaction(session, raw)
+                except BaseException:
+                    with contextlib.suppress(Exception):
+                        await session.rollback()
+                    raise
+                await session.commit()
+
+    async def _opened(self) -> tuple[AsyncSession, asyncpg.Connection]:
+        # SQLAlchemy begins lazily: without one Core statement first, raw statements run outside any
+        # transaction (measured; the first test of this file). The statement also finds a pooled connection
+        # that the server has closed; nothing was done yet, so one fresh try is safe.
+        for attempt in (1, 2):
+            session = self._sessions()
+            try:
+                connection = await session.connection()
+                await connection.execute(text("SELECT 1"))
+                raw = (await connection.get_raw_connection()).driver_connection
+            except BaseException as error:
+                with contextlib.suppress(Exception):
+                    await session.close()
+                if attempt == 1 and isinstance(error, DBAPIError):
+                    continue
+                raise
+            if raw is None or not raw.is_in_transaction():
+                raise RuntimeError("raw connection is outside the transaction")
+            return session, raw
+        raise DatabaseUnavailable("no connection")
+
+
+class SerialConnection:
+    """One connection, one transaction at a time, opened again after it was lost."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: asyncpg.Connection | None = None
+
+    async def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                await connection.close(timeout=1)
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
+        """Commit at the end of the block.
+
+        Raises ``DatabaseUnavailable`` when the connection failed before COMMIT was sent (nothing was kept) and
+        ``CommitUnknown`` when it failed while COMMIT was under way (the caller must look).
+        """
+        connection = await self._connected()
+        open_transaction = connection.transaction(isolation="read_committed")
+        try:
+            await open_transaction.start()
+            yield connection
+        except CONNECTION_ERRORS as error:
+            await self._drop()
+            raise DatabaseUnavailable(type(error).__name__) from error
+        except BaseException:
+            try:
+                await open_transaction.rollback()
+            except Exception:  # noqa: BLE001 - whatever it was, this connection is not used again
+                await self._drop()
+            raise
+        try:
+            await open_transaction.commit()
+        except CONNECTION_ERRORS as error:
+            await self._drop()
+            raise CommitUnknown(type(error).__name__) from error
+
+    async def _connected(self) -> asyncpg.Connection:
+        if self._connection is None or self._connection.is_closed():
+            try:
+                self._connection = await asyncpg.connect(
+                    self._url,
+                    timeout=CONNECT_TIMEOUT_S,
+                    command_timeout=COMMAND_TIMEOUT_S,
+                    server_settings=SESSION_SETTINGS,
+                )
+            except (*CONNECTION_ERRORS, asyncpg.PostgresError) as error:
+                raise DatabaseUnavailable(type(error).__name__) from error
+        return self._connection
+
+    async def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                connection.terminate()
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Turn "the server is away" of both libraries into ``DatabaseUnavailable``; let every other error through."""
+    try:
+        yield
+    except DBAPIError as error:
+        cause = error.orig.__cause__ if error.orig is not None else None
+        if error.connection_invalidated or isinstance(cause, CONNECTION_ERRORS):
+            raise DatabaseUnavailable(type(cause or error).__name__) from error
+        raise
+    except CONNECTION_ERRORS as error:
+        raise DatabaseUnavailable(type(error).__name__) from error
+
+
+def plain_url(url: str) -> str:
+    """Accept ``postgres://`` and ``postgresql+driver://`` spellings of one URL."""
+    scheme, _, rest = url.partition("://")
+    if scheme not in {"postgres", "postgresql", "postgresql+asyncpg"}:
+        raise ValueError("the database URL must start with postgresql://")
+    return f"postgresql://{rest}"

@@ -1,0 +1,159 @@
+"""Papers: a document is one citizen's paper of one type; its versions are the copies that came in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from storage.database import Transaction
+from storage.ids import new_id
+from storage.ledger.facts import FactTable
+
+
+class Document(SQLModel, table=True):
+    """``kind`` tells papers of one type apart: the level of a diploma, the colour behind a photograph, the keyed
+    hash of a plate. Two scans of one paper are two versions; two diplomas are two documents."""
+
+    __tablename__ = "document"
+    __table_args__ = (sa.Index("uq_document_paper", "subject_ref", "type", "kind", unique=True),)
+    id: str = Field(primary_key=True, sa_type=sa.Text)
+    subject_ref: str = Field(sa_type=sa.Text)
+    type: str = Field(sa_type=sa.Text, foreign_key="document_type.code")
+    kind: str = Field(sa_type=sa.Text)
+
+
+class Intake(SQLModel, table=True):
+    """The ``pending`` row of an intake: what exists before the verdict. It goes when the version is ready, or with
+    its object ten minutes later."""
+
+    __tablename__ = "intake"
+    __table_args__ = (sa.Index("uq_intake_version", "document_id", "version", unique=True),)
+    object_key: str = Field(primary_key=True, sa_type=sa.Text)
+    document_id: str = Field(sa_type=sa.Text)
+    version: int = Field(sa_type=sa.BigInteger)
+    wrapped_key: bytes
+    started_at: datetime = Field(sa_type=sa.DateTime(timezone=True), index=True)  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentVersion:
+    """``state`` is ready, superseded, voided or erased; sizes are bytes; digests are SHA-256 in hex.
+
+    ``number`` and ``about`` are sealed under the citizen's trail key; ``wrapped_key`` is the data key, wrapped by the
+    citizen's document key.
+    """
+
+    id: str
+    document_id: str
+    version: int
+    subject_ref: str
+    type: str
+    state: str
+    object_key: str
+    wrapped_key: bytes
+    sha256: str
+    cipher_sha256: str
+    size: int
+    cipher_size: int
+    media_type: str
+    provenance: str
+    issued_on: date | None
+    valid_until: date | None
+    tax_year: int | None
+    level: str | None
+    background: str | None
+    number: bytes | None
+    about: bytes | None
+    stale_event: str | None
+    taken_by: str
+    taken_at: datetime
+
+
+VERSIONS = FactTable(
+    DocumentVersion, "document_version", groups=("document_id", "subject_ref"), unique=("object_key",)
+)
+
+
+def version_id(document_id: str, version: int) -> str:
+    return f"{document_id}/{version}"
+
+
+async def document_for(transaction: Transaction, subject_ref: str, document_type: str, kind: str) -> str:
+    """The document's id; made when this is the first copy of the paper."""
+    await transaction.raw.execute(
+        "INSERT INTO document (id, subject_ref, type, kind) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        new_id("d"),
+        subject_ref,
+        document_type,
+        kind,
+    )
+    found = await transaction.raw.fetchval(
+        "SELECT id FROM document WHERE subject_ref = $1 AND type = $2 AND kind = $3",
+        subject_ref,
+        document_type,
+        kind,
+    )
+    return str(found)
+
+
+async def begin_intake(
+    transaction: Transaction, *, document_id: str, version: int, object_key: str, wrapped_key: bytes, now: datetime
+) -> bool:
+    """False when another intake took this version number first."""
+    taken = await transaction.raw.fetchval(
+        "INSERT INTO intake (object_key, document_id, version, wrapped_key, started_at) "
+        "VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING object_key",
+        object_key,
+        document_id,
+        version,
+        wrapped_key,
+        now,
+    )
+    return taken is not None
+
+
+async def next_version(transaction: Transaction, document_id: str) -> int:
+    """One above every version and every intake under way. Numbers of failed intakes may be used again."""
+    return int(
+        await transaction.raw.fetchval(
+            "SELECT 1 + greatest((SELECT coalesce(max(version), 0) FROM document_version WHERE document_id = $1), "
+            "(SELECT coalesce(max(version), 0) FROM intake WHERE document_id = $1))",
+            document_id,
+        )
+    )
+
+
+async def end_intake(transaction: Transaction, object_key: str) -> None:
+    await transaction.raw.execute("DELETE FROM intake WHERE object_key = $1", object_key)
+
+
+async def forgotten_intakes(transaction: Transaction, before: datetime) -> list[str]:
+    """Object keys of intakes that began before ``before`` and never became a version. The batch refuses an intake
+    of that age, so none of these objects can still become one (F23)."""
+    rows = await transaction.raw.fetch(
+        "SELECT object_key FROM intake WHERE started_at < $1 "
+        "AND NOT EXISTS (SELECT 1 FROM document_version v WHERE v.object_key = intake.object_key) LIMIT 500",
+        before,
+    )
+    return [row["object_key"] for row in rows]
+
+
+async def finished_intakes(transaction: Transaction) -> None:
+    """Drop pending rows whose version is ready: a process died between the batch and its own tidying up."""
+    await transaction.raw.execute(
+        "DELETE FROM intake USING document_version v WHERE v.object_key = intake.object_key"
+    )
+
+
+async def held_versions(transaction: Transaction, subject_refs: list[str]) -> list[DocumentVersion]:
+    """Every ready version of these citizens: what readiness is judged on (metadata only)."""
+    rows = await VERSIONS.load(transaction.raw, "subject_ref", subject_refs)
+    return [row for row in rows if row.state == "ready"]
+
+
+async def version_row(transaction: Transaction, document_id: str, version: int) -> DocumentVersion | None:
+    rows = await VERSIONS.load(transaction.raw, "id", [version_id(document_id, version)])
+    return rows[0] if rows else None

@@ -1,0 +1,72 @@
+"""What can go wrong at rest, in the words of the domain. Nothing here knows HTTP; no message carries a name, a
+number, a token or a link."""
+
+from __future__ import annotations
+
+
+class StorageError(Exception):
+    """Root of this room's errors."""
+
+
+class DocumentMissing(StorageError):
+    """The object store does not hold an object that the database names."""
+
+
+class SealBroken(StorageError):
+    """A sealed object does not authenticate: flipped, truncated, swapped, reordered, over-long or another's."""
+
+
+class StoreUnavailable(StorageError):
+    """The object store refused, failed, was too slow or sent a body of the wrong length."""
+
+
+class UploadBroken(StorageError):
+    """The sender's body ended early or does not have the digest that was announced; nothing was kept."""
+
+
+class DatabaseUnavailable(StorageError):
+    """The database cannot be reached, or went away before COMMIT was sent: nothing was kept."""
+
+
+class CommitUnknown(StorageError):
+    """The connection failed while COMMIT was under way: the caller must look before it does anything twice."""
+
+
+class KeyMissing(StorageError):
+    """A wrapped key is not there: never made, or destroyed by an erasure."""
+
+
+class LedgerUnavailable(StorageError):
+    """The ledger cannot write at the moment; nothing was done, try again."""
+
+
+class ClockWentBack(LedgerUnavailable):
+    """The database's clock is more than 5 s behind the ledger's head."""
+
+
+class LedgerHalted(LedgerUnavailable):
+    """History was changed under the ledger; nothing is written until an operator has looked."""
+
+
+class LedgerBusy(LedgerUnavailable):
+    """2,048 acts wait already."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("busy")
+        self.retry_after_s = retry_after_s
+
+
+class TooManyRefusals(StorageError):
+    """The caller was refused more than 60 times this minute."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("too many refusals")
+        self.retry_after_s = retry_after_s
+
+
+class JudgeFailed(StorageError):
+    """A judge raised: its item is refused and on record, a bug to be looked at."""
+
+
+class WorkPoisoned(StorageError):
+    """The database cannot store what this item would write."""

@@ -1,0 +1,209 @@
+"""Keys in use: the site's own secrets and each citizen's two keys, all at rest only as wrapped by the root key.
+
+A citizen has a *document key* (it wraps the data keys of the papers) and a *trail key* (it seals identity, contacts,
+messages and the bodies of ledger entries), so that papers can be erased while the trail is kept as long as the law
+says (D4). Unwrapped keys stay in memory for at most 60 s a process; erasure is judged in the batch, not here.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from storage.database import Database
+from storage.errors import KeyMissing
+from storage.keys.provider import KeyProvider, WrappedKey
+from storage.ledger.work import Trail
+from storage.sealing import kek_ad, new_data_key, unwrap, wrap
+
+CACHE_LIFE_S = 60.0
+CACHE_ENTRIES = 20_000
+SITE = "site"
+KEY_BYTES = 32
+
+# One secret per use, so that none of them says anything about another.
+SITE_PURPOSES = ("nik-index", "pseudonym", "link", "one-time-code", "trail", "log-seed")
+
+
+class CitizenKey(SQLModel, table=True):
+    """Deleting a wrapped key is erasure: what it sealed can no longer be opened by anybody."""
+
+    __tablename__ = "citizen_key"
+    subject_ref: str = Field(primary_key=True, sa_type=sa.Text)
+    key_id: str = Field(sa_type=sa.Text)
+    document_key: bytes | None
+    trail_key: bytes | None
+    root_key_id: str = Field(sa_type=sa.Text)
+    root_key_version: int
+
+
+class SiteKey(SQLModel, table=True):
+    """A secret of the deployment, wrapped. ``kid`` tells several keys of one purpose apart."""
+
+    __tablename__ = "site_key"
+    purpose: str = Field(primary_key=True, sa_type=sa.Text)
+    kid: str = Field(primary_key=True, sa_type=sa.Text)
+    wrapped: bytes
+    root_key_id: str = Field(sa_type=sa.Text)
+    root_key_version: int
+    created_at: datetime = Field(sa_type=sa.DateTime(timezone=True))  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True, slots=True)
+class _Unwrapped:
+    key_id: str
+    document_key: bytes | None
+    trail: Trail | None
+    until_s: float
+
+
+class Keyring:
+    def __init__(self, database: Database, provider: KeyProvider) -> None:
+        self._database = database
+        self._provider = provider
+        self._site: dict[str, bytes] = {}
+        self._cache: dict[str, _Unwrapped] = {}
+
+    async def open(self, now: datetime) -> None:
+        """Load the site's secrets, making those that do not exist yet (several replicas may start at once)."""
+        for purpose in SITE_PURPOSES:
+            self._site[purpose] = await self.site_secret(purpose, purpose, new_data_key(), now)
+
+    async def site_secret(self, purpose: str, kid: str, fresh: bytes, now: datetime) -> bytes:
+        """The stored secret of this purpose and kid; ``fresh`` becomes it when there is none."""
+        wrapped = await self._provider.wrap(fresh, _site_ad(purpose, kid))
+        async with self._database.transaction() as transaction:
+            await transaction.raw.execute(
+                "INSERT INTO site_key (purpose, kid, wrapped, root_key_id, root_key_version, created_at) "
+                "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+                purpose,
+                kid,
+                wrapped.blob,
+                wrapped.root_key_id,
+                wrapped.root_key_version,
+                now,
+            )
+            row = await transaction.raw.fetchrow(
+                "SELECT wrapped, root_key_id, root_key_version FROM site_key WHERE purpose = $1 AND kid = $2",
+                purpose,
+                kid,
+            )
+        return await self._provider.unwrap(_wrapped(row, "wrapped"), _site_ad(purpose, kid))
+
+    async def site_kids(self, purpose: str) -> list[tuple[str, datetime]]:
+        """The kids of a purpose with their time of making, oldest first."""
+        async with self._database.transaction() as transaction:
+            rows = await transaction.raw.fetch(
+                "SELECT kid, created_at FROM site_key WHERE purpose = $1 ORDER BY created_at, kid", purpose
+            )
+        return [(row["kid"], row["created_at"]) for row in rows]
+
+    def site(self, purpose: str) -> bytes:
+        return self._site[purpose]
+
+    def site_trail(self) -> Trail:
+        """The trail of entries that concern no citizen."""
+        return Trail(SITE, SITE, self._site["trail"])
+
+    def nik_index(self, nik: str) -> bytes:
+        """Sixteen digits are guessed in seconds: found through a keyed HMAC, never a plain hash (D10)."""
+        return hmac.new(self._site["nik-index"], b"nik\x00" + nik.encode(), hashlib.sha256).digest()
+
+    def keyed_hash(self, kind: str, text: str) -> str:
+        """A stable, keyed name for a contact, a plate or a land parcel."""
+        return hmac.new(self._site["nik-index"], f"{kind}\x00{text}".encode(), hashlib.sha256).hexdigest()
+
+    def pseudonym(self, audience: str, subject_ref: str) -> str:
+        """Pairwise: two agencies that compare what they were given cannot match their citizens."""
+        digest = hmac.new(self._site["pseudonym"], f"{audience}\x00{subject_ref}".encode(), hashlib.sha256).digest()
+        return "pw:" + base64.urlsafe_b64encode(digest[:16]).decode().rstrip("=")
+
+    async def fresh_citizen(self, subject_ref: str) -> tuple[CitizenKey, Trail]:
+        """Two fresh keys: the row to insert together with the citizen, and the trail to seal with."""
+        document_key, trail_key = new_data_key(), new_data_key()
+        wrapped = await self._provider.wrap(document_key, kek_ad(subject_ref))
+        wrapped_trail = await self._provider.wrap(trail_key, _trail_ad(subject_ref))
+        row = CitizenKey(
+            subject_ref=subject_ref,
+            key_id=f"{subject_ref}/1",
+            document_key=wrapped.blob,
+            trail_key=wrapped_trail.blob,
+            root_key_id=wrapped.root_key_id,
+            root_key_version=wrapped.root_key_version,
+        )
+        return row, Trail(subject_ref, self.pseudonym("log", subject_ref), trail_key)
+
+    async def trail(self, subject_ref: str) -> Trail:
+        """Raises ``KeyMissing`` for an unknown citizen or after the trail was erased."""
+        if subject_ref == SITE:
+            return self.site_trail()
+        trail = (await self._unwrapped(subject_ref)).trail
+        if trail is None:
+            raise KeyMissing("trail key")
+        return trail
+
+    async def document_key(self, subject_ref: str) -> tuple[str, bytes]:
+        """(key id, key). Raises ``KeyMissing``."""
+        unwrapped = await self._unwrapped(subject_ref)
+        if unwrapped.document_key is None:
+            raise KeyMissing("document key")
+        return unwrapped.key_id, unwrapped.document_key
+
+    async def seal(self, subject_ref: str, purpose: str, plain: bytes) -> bytes:
+        """Seal small data of a citizen under the trail key; ``purpose`` keeps fields from being swapped."""
+        trail = await self.trail(subject_ref)
+        return seal_field(trail, purpose, plain)
+
+    async def unseal(self, subject_ref: str, purpose: str, sealed: bytes) -> bytes:
+        """Raises ``SealBroken`` and ``KeyMissing``."""
+        trail = await self.trail(subject_ref)
+        return unwrap(trail.key, sealed, _field_ad(subject_ref, purpose))
+
+    async def _unwrapped(self, subject_ref: str) -> _Unwrapped:
+        cached = self._cache.get(subject_ref)
+        if cached is not None and cached.until_s > time.monotonic():
+            return cached
+        async with self._database.transaction() as transaction:
+            row = await transaction.raw.fetchrow("SELECT * FROM citizen_key WHERE subject_ref = $1", subject_ref)
+        if row is None:
+            raise KeyMissing("citizen")
+        document_key = trail = None
+        if row["document_key"] is not None:
+            document_key = await self._provider.unwrap(_wrapped(row, "document_key"), kek_ad(subject_ref))
+        if row["trail_key"] is not None:
+            trail_key = await self._provider.unwrap(_wrapped(row, "trail_key"), _trail_ad(subject_ref))
+            trail = Trail(subject_ref, self.pseudonym("log", subject_ref), trail_key)
+        fresh = _Unwrapped(row["key_id"], document_key, trail, time.monotonic() + CACHE_LIFE_S)
+        if len(self._cache) >= CACHE_ENTRIES:
+            self._cache.clear()
+        self._cache[subject_ref] = fresh
+        return fresh
+
+
+def seal_field(trail: Trail, purpose: str, plain: bytes) -> bytes:
+    """``Keyring.seal`` for who has the trail in hand (inside a batch nothing may wait)."""
+    return wrap(trail.key, plain, _field_ad(trail.subject_ref, purpose))
+
+
+def _wrapped(row: asyncpg.Record, column: str) -> WrappedKey:
+    return WrappedKey(row["root_key_id"], row["root_key_version"], bytes(row[column]))
+
+
+def _site_ad(purpose: str, kid: str) -> bytes:
+    return f"berkas-site|{purpose}|{kid}".encode()
+
+
+def _trail_ad(subject_ref: str) -> bytes:
+    return f"berkas-trail|{subject_ref}".encode()
+
+
+def _field_ad(subject_ref: str, purpose: str) -> bytes:
+    return f"berkas-field|{subject_ref}|{purpose}".encode()

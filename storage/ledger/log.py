@@ -1,0 +1,281 @@
+"""The appender: the one order of events (DESIGN section 2).
+
+    take what waits (at most 512) -> lock the head -> read the clock and the facts, in later statements
+    -> judge item by item, in order, on a working copy -> append entries and nodes -> commit -> answer
+
+Each process runs one. The row lock on ``log_head`` puts the batches of all processes into one order, so an act
+that was acknowledged is seen by every later one, single use is decided in the transaction that records it, and
+one disk sync serves the whole batch. Nothing here signs: the publisher does, from the committed head.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
+
+from storage.database import Database
+from storage.errors import (
+    ClockWentBack,
+    CommitUnknown,
+    DatabaseUnavailable,
+    JudgeFailed,
+    LedgerBusy,
+    LedgerHalted,
+    LedgerUnavailable,
+    WorkPoisoned,
+)
+from storage.ledger.facts import Facts, Need
+from storage.ledger.merkle import Edge
+from storage.ledger.page import Page, committed_items, read_edge
+from storage.ledger.receipt import Receipt
+from storage.ledger.refusals import RefusalBudget
+from storage.ledger.tables import SUBJECT_TRAILS
+from storage.ledger.work import Event, Settled, Trail, V, VerdictLike, Work
+
+MAX_BATCH_ITEMS = 512
+MAX_WAITING_ITEMS = 2048
+CLOCK_TOLERANCE = timedelta(seconds=5)
+# 5 tries within about three seconds outlast a restart of PostgreSQL; then the callers get their 503.
+RECONNECT_DELAYS_S = (0.0, 0.1, 0.3, 0.8, 1.6)
+AGGREGATE_PERIOD_S = 5.0
+
+_log = logging.getLogger("berkas.ledger")
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A refusal that the ledger itself writes down."""
+
+    reason: str | None
+    allowed: bool = False
+
+
+@dataclass(slots=True)
+class _Waiting:
+    work: Work[Any]
+    answer: asyncio.Future[Settled[Any]]
+
+
+class Appender:
+    """``site_trail`` is where entries without a citizen go. ``on_commit`` nudges the publisher."""
+
+    def __init__(
+        self, database: Database, *, site_trail: Trail, on_commit: Callable[[], None] | None = None
+    ) -> None:
+        self._connection = database.serial_connection()
+        self._site_trail = site_trail
+        self._on_commit = on_commit
+        self._queue: deque[_Waiting] = deque()
+        self._wake = asyncio.Event()
+        self._edge = Edge()
+        self._seen_size = 0
+        self._halted: str | None = None
+        self._stopping = False
+        self._budget = RefusalBudget()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        self._tasks = [asyncio.create_task(self._supervise()), asyncio.create_task(self._tell_aggregates())]
+
+    async def stop(self) -> None:
+        """Settle what waits, then close. A batch under way is never cancelled."""
+        self._stopping = True
+        self._wake.set()
+        if self._tasks:
+            worker, aggregates = self._tasks
+            aggregates.cancel()
+            await asyncio.gather(worker, aggregates, return_exceptions=True)
+        await self._connection.close()
+
+    @property
+    def halted(self) -> str | None:
+        """Why writing has stopped for good, or None."""
+        return self._halted
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue)
+
+    async def submit(self, work: Work[V]) -> Settled[V]:
+        """Wait until ``work`` is judged and its entry is durable.
+
+        Raises ``LedgerBusy`` (2,048 wait), ``LedgerUnavailable``, ``LedgerHalted``, ``TooManyRefusals``,
+        ``JudgeFailed`` or ``WorkPoisoned``; in every case nothing of the act took effect.
+        """
+        if self._halted is not None:
+            raise LedgerHalted(self._halted)
+        if self._stopping:
+            raise LedgerUnavailable("stopping")
+        self._budget.check(work.caller)
+        if len(self._queue) >= MAX_WAITING_ITEMS:
+            raise LedgerBusy(retry_after_s=1)
+        waiting = _Waiting(work, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        self._wake.set()
+        return await waiting.answer
+
+    async def _supervise(self) -> None:
+        while not (self._stopping and not self._queue):
+            batch = self._take()
+            if not batch:
+                self._wake.clear()
+                if not self._stopping:
+                    await self._wake.wait()
+                continue
+            try:
+                await self._settle(batch)
+            except Exception as error:
+                _log.exception("appender restarted", extra={"error": type(error).__name__})
+                _fail(batch, LedgerUnavailable("restarted"))
+
+    def _take(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        while self._queue and len(batch) < MAX_BATCH_ITEMS:
+            waiting = self._queue.popleft()
+            if not waiting.answer.done():  # a caller that went away is skipped
+                batch.append(waiting)
+        return batch
+
+    async def _settle(self, batch: list[_Waiting]) -> None:
+        """Commit the batch and answer; look before doing anything twice."""
+        held: dict[str, Settled[Any] | JudgeFailed] = {}
+        failure: Exception = LedgerUnavailable("database")
+        unknown = False
+        for delay_s in RECONNECT_DELAYS_S:
+            await asyncio.sleep(delay_s)
+            try:
+                await self._attempt(batch, held, look_up=unknown)
+            except CommitUnknown:
+                unknown = True
+            except DatabaseUnavailable:
+                continue
+            except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, UnicodeError):
+                await self._bisect(batch)
+                return
+            except (LedgerHalted, ClockWentBack) as error:
+                failure = error
+                break
+            else:
+                self._answer(batch, held)
+                return
+        _fail(batch, failure)
+
+    async def _attempt(
+        self, batch: list[_Waiting], held: dict[str, Settled[Any] | JudgeFailed], *, look_up: bool
+    ) -> None:
+        async with self._connection.transaction() as connection:
+            head = await connection.fetchrow("SELECT size, root, at FROM log_head WHERE id = 1 FOR UPDATE")
+            edge = await self._edge_at(connection, head)
+            committed = await committed_items(connection, [w.work.id for w in batch]) if look_up else set()
+            works = [waiting.work for waiting in batch if waiting.work.id not in committed]
+            now = await connection.fetchval("SELECT clock_timestamp()")
+            if now < head["at"] - CLOCK_TOLERANCE:
+                raise ClockWentBack("the database clock is behind the ledger")
+            needs = [need for work in works for need in work.load]
+            needs += [Need(SUBJECT_TRAILS, work.trail.subject_ref) for work in works]
+            facts = await Facts.read(connection, needs)
+            page = Page(edge, facts, now)
+            for work in works:
+                held[work.id] = _judged(work, facts, page, now)
+            await facts.save(connection)
+            await page.write(connection)
+        self._edge = page.edge
+        self._seen_size = page.edge.size
+        if self._on_commit is not None:
+            self._on_commit()
+
+    async def _edge_at(self, connection: asyncpg.Connection, head: Any) -> Edge:
+        """A copy of the right edge at the locked head: our own when size and root agree, else read again.
+
+        Raises ``LedgerHalted`` when the head is behind one already seen or does not match its own nodes: then
+        history was changed under us and nothing more may be written on it.
+        """
+        size, root = head["size"], bytes(head["root"])
+        if size < self._seen_size:
+            self._halt(f"the head went back from {self._seen_size} to {size} entries")
+        if self._edge.size == size and self._edge.root() == root:
+            return self._edge.copy()
+        edge = await read_edge(connection, size)
+        if edge is None or edge.root() != root:
+            self._halt(f"the tree of {size} entries does not have the root that its head states")
+        return edge  # type: ignore[return-value]  # _halt raises
+
+    def _halt(self, reason: str) -> None:
+        self._halted = reason
+        _log.critical("ledger halted", extra={"reason": reason})
+        raise LedgerHalted(reason)
+
+    async def _bisect(self, batch: list[_Waiting]) -> None:
+        """Find the item that the database cannot take; the good ones go through."""
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            await self._settle(batch[:middle])
+            await self._settle(batch[middle:])
+            return
+        poisoned = batch[0]
+        _log.error("poisoned item", extra={"kind": poisoned.work.kind})
+        if poisoned.work.kind != "poison":
+            note = _note("poison", self._site_trail, "unstorable", {"of": poisoned.work.kind})
+            await self._settle([_Waiting(note, asyncio.get_running_loop().create_future())])
+        _fail(batch, WorkPoisoned(poisoned.work.kind))
+
+    def _answer(self, batch: list[_Waiting], held: dict[str, Settled[Any] | JudgeFailed]) -> None:
+        for waiting in batch:
+            outcome = held[waiting.work.id]
+            refused = isinstance(outcome, JudgeFailed) or not outcome.verdict.allowed
+            if refused:
+                self._budget.note(waiting.work.caller)
+            if waiting.answer.done():
+                continue
+            if isinstance(outcome, JudgeFailed):
+                waiting.answer.set_exception(outcome)
+            else:
+                waiting.answer.set_result(outcome)
+
+    async def _tell_aggregates(self) -> None:
+        while True:
+            await asyncio.sleep(AGGREGATE_PERIOD_S)
+            for caller, count in self._budget.owed():
+                note = _note("refusals", self._site_trail, "too_many_refusals", {"caller": caller, "count": count})
+                with contextlib.suppress(LedgerBusy, LedgerHalted, LedgerUnavailable, ClockWentBack):
+                    await self.submit(note)
+
+
+def _judged(work: Work[Any], facts: Facts, page: Page, now: datetime) -> Settled[Any] | JudgeFailed:
+    mark = facts.mark()
+    try:
+        verdict: VerdictLike = work.judge(facts, now)
+        (work.apply if verdict.allowed else work.apply_refused)(facts, now, verdict)
+        index, leaf = page.add(work.id, work.events(facts, now, verdict), verdict)
+    except Exception as error:  # an exception of a judge refuses its item, not its neighbours
+        _log.exception("judge failed", extra={"kind": work.kind, "error": type(error).__name__})
+        facts.undo(mark)
+        page.add(work.id, [Event(work.kind, work.trail, work.caller)], Noted("judge_failed"))
+        return JudgeFailed(work.kind)
+    document_id, version = work.released or (None, None)
+    return Settled(verdict, Receipt(index, leaf, verdict.allowed, now, document_id, version))
+
+
+def _note(kind: str, trail: Trail, reason: str, details: dict[str, Any]) -> Work[Noted]:
+    return Work(
+        kind=kind,
+        caller="system",
+        trail=trail,
+        load=(),
+        judge=lambda _facts, _now: Noted(reason),
+        events=lambda _facts, _now, _verdict: [Event(kind, trail, "system", details)],
+    )
+
+
+def _fail(batch: list[_Waiting], error: Exception) -> None:
+    for waiting in batch:
+        if not waiting.answer.done():
+            waiting.answer.set_exception(error)

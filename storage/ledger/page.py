@@ -1,0 +1,109 @@
+"""What one batch writes: entries, their sealed bodies, the finished subtrees and the new head, in one statement."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+
+import asyncpg
+
+from storage.ledger.entry import EVENT_VERSION, SALT_BYTES, canonical, entry_bytes, timestamp
+from storage.ledger.facts import Facts
+from storage.ledger.merkle import Edge, leaf_hash, peak_positions
+from storage.ledger.tables import SUBJECT_TRAILS, SubjectTrail
+from storage.ledger.work import Event, VerdictLike
+from storage.sealing import event_ad, wrap
+
+_WRITE = """
+WITH entries AS (
+  INSERT INTO log_entry (idx, entry) SELECT * FROM unnest($1::bigint[], $2::bytea[])
+), bodies AS (
+  INSERT INTO audit_event (idx, item_id, part, subject_ref, subject_seq, at, body)
+  SELECT idx, item_id, part, subject_ref, subject_seq, $8::timestamptz, body
+  FROM unnest($1::bigint[], $3::text[], $4::smallint[], $5::text[], $6::bigint[], $7::bytea[])
+       AS b (idx, item_id, part, subject_ref, subject_seq, body)
+), nodes AS (
+  INSERT INTO log_node (level, idx, hash) SELECT * FROM unnest($9::smallint[], $10::bigint[], $11::bytea[])
+)
+UPDATE log_head SET size = $12, root = $13, at = greatest(at, $8::timestamptz) WHERE id = 1
+"""
+
+
+class Page:
+    """The entries of one batch on a copy of the tree's right edge. ``edge`` is kept only after the commit."""
+
+    def __init__(self, edge: Edge, facts: Facts, now: datetime) -> None:
+        self.edge = edge
+        self._facts = facts
+        self._now = now
+        self._time = timestamp(now)
+        self._entries: list[tuple[int, bytes, str, int, str, int, bytes]] = []
+        self._nodes: list[tuple[int, int, bytes]] = []
+
+    def add(self, item_id: str, events: Sequence[Event], verdict: VerdictLike) -> tuple[int, bytes]:
+        """Append the entries of one item; return index and leaf hash of the first.
+
+        All bodies are built before anything is appended: an event that cannot be written leaves no half item.
+        """
+        prepared = [self._prepared(item_id, part, event, verdict) for part, event in enumerate(events)]
+        first = self.edge.size
+        leaves = [leaf_hash(entry) for entry, *_ in prepared]
+        for leaf, (entry, part, subject_ref, seq, sealed) in zip(leaves, prepared, strict=True):
+            self._entries.append((self.edge.size, entry, item_id, part, subject_ref, seq, sealed))
+            self._nodes += self.edge.append(leaf)
+        return first, leaves[0]
+
+    def _prepared(
+        self, item_id: str, part: int, event: Event, verdict: VerdictLike
+    ) -> tuple[bytes, int, str, int, bytes]:
+        trail = event.trail
+        seen = self._facts.get(SUBJECT_TRAILS, trail.subject_ref)
+        seq = (seen.seq if seen else 0) + 1
+        body = canonical(
+            {
+                **event.details,
+                "v": EVENT_VERSION,
+                "t": self._time,
+                "type": event.type,
+                "subject": trail.pseudonym,
+                "subject_seq": seq,
+                "actor": event.actor,
+                "result": {"allowed": True} if verdict.allowed else {"allowed": False, "reason": verdict.reason},
+            }
+        )
+        salt = os.urandom(SALT_BYTES)
+        self._facts.put(SUBJECT_TRAILS, SubjectTrail(trail.subject_ref, seq))
+        sealed = wrap(trail.key, salt + body, event_ad(item_id, part))
+        return entry_bytes(salt, body), part, trail.subject_ref, seq, sealed
+
+    async def write(self, connection: asyncpg.Connection) -> None:
+        if not self._entries:
+            return
+        columns = [list(column) for column in zip(*self._entries, strict=True)]
+        nodes = [list(column) for column in zip(*self._nodes, strict=True)] or [[], [], []]
+        await connection.execute(_WRITE, *columns, self._now, *nodes, self.edge.size, self.edge.root())
+
+
+async def committed_items(connection: asyncpg.Connection, item_ids: Sequence[str]) -> set[str]:
+    """Which of these items are already on record."""
+    statement = "SELECT DISTINCT item_id FROM audit_event WHERE item_id = ANY($1::text[])"
+    return {row["item_id"] for row in await connection.fetch(statement, item_ids)}
+
+
+async def read_edge(connection: asyncpg.Connection, size: int) -> Edge | None:
+    """The right edge from the stored nodes; None when one is missing."""
+    peaks: list[bytes] = []
+    for level, index in peak_positions(size):
+        if level == 0:
+            entry = await connection.fetchval("SELECT entry FROM log_entry WHERE idx = $1", index)
+            peak = None if entry is None else leaf_hash(bytes(entry))
+        else:
+            stored = await connection.fetchval(
+                "SELECT hash FROM log_node WHERE level = $1 AND idx = $2", level, index
+            )
+            peak = None if stored is None else bytes(stored)
+        if peak is None:
+            return None
+        peaks.append(peak)
+    return Edge(size, peaks)

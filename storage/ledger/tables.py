@@ -1,0 +1,77 @@
+"""The log's own tables (``protocols.md`` 6.2). Entries, nodes and bodies are inserted, never changed; the
+application's database role may not update or delete them and triggers refuse it to everyone (hygiene: the tree is
+the protection). Only a body may be erased, by the erasure flow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from storage.ledger.facts import FactTable
+
+
+class LogHead(SQLModel, table=True):
+    """The one lock: its row is locked by every batch."""
+
+    __tablename__ = "log_head"
+    id: int = Field(primary_key=True, sa_type=sa.SmallInteger)
+    origin: str = Field(sa_type=sa.Text)
+    size: int = Field(sa_type=sa.BigInteger)
+    root: bytes
+    at: datetime = Field(sa_type=sa.DateTime(timezone=True))  # type: ignore[call-overload]
+
+
+class LogEntry(SQLModel, table=True):
+    __tablename__ = "log_entry"
+    idx: int = Field(primary_key=True, sa_type=sa.BigInteger, sa_column_kwargs={"autoincrement": False})
+    entry: bytes
+
+
+class LogNode(SQLModel, table=True):
+    """Complete subtrees above leaf level; ``idx`` counts within the level."""
+
+    __tablename__ = "log_node"
+    level: int = Field(primary_key=True, sa_type=sa.SmallInteger, sa_column_kwargs={"autoincrement": False})
+    idx: int = Field(primary_key=True, sa_type=sa.BigInteger, sa_column_kwargs={"autoincrement": False})
+    hash: bytes
+
+
+class AuditEvent(SQLModel, table=True):
+    """``body`` is salt and JCS(event), sealed under the subject's trail key. ``subject_ref`` is a random
+    reference or ``site``. ``(item_id, part)`` is how an unknown commit is looked up."""
+
+    __tablename__ = "audit_event"
+    __table_args__ = (
+        sa.Index("uq_audit_event_item", "item_id", "part", unique=True),
+        sa.Index("ix_audit_event_subject", "subject_ref", "subject_seq"),
+    )
+    idx: int = Field(primary_key=True, sa_type=sa.BigInteger, sa_column_kwargs={"autoincrement": False})
+    item_id: str = Field(sa_type=sa.Text)
+    part: int = Field(sa_type=sa.SmallInteger)
+    subject_ref: str = Field(sa_type=sa.Text)
+    subject_seq: int = Field(sa_type=sa.BigInteger)
+    at: datetime = Field(sa_type=sa.DateTime(timezone=True))  # type: ignore[call-overload]
+    body: bytes
+
+
+class LogCheckpoint(SQLModel, table=True):
+    __tablename__ = "log_checkpoint"
+    size: int = Field(primary_key=True, sa_type=sa.BigInteger, sa_column_kwargs={"autoincrement": False})
+    root: bytes
+    note: str = Field(sa_type=sa.Text)
+    created_at: datetime = Field(sa_type=sa.DateTime(timezone=True), index=True)  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectTrail:
+    """The dense counter of one citizen's entries; ``id`` is the subject reference or ``site``."""
+
+    id: str
+    seq: int
+
+
+SUBJECT_TRAILS = FactTable(SubjectTrail, "subject_trail")

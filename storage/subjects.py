@@ -1,0 +1,70 @@
+"""Citizens: a random reference, sealed identity, contacts.
+
+A NIK is found through a keyed HMAC and kept sealed (D10); the reference is random, so that no id tells anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from storage.database import Transaction
+from storage.ledger.facts import FactTable
+
+
+class Subject(SQLModel, table=True):
+    """``identity`` is JSON (nik, name, birth_date) sealed under the citizen's trail key."""
+
+    __tablename__ = "subject"
+    ref: str = Field(primary_key=True, sa_type=sa.Text)
+    nik_index: bytes = Field(unique=True)
+    identity: bytes
+    created_at: datetime = Field(sa_type=sa.DateTime(timezone=True))  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A channel of a citizen. ``value`` is sealed under the trail key; ``channel`` is sms, whatsapp or email."""
+
+    id: str
+    subject_ref: str
+    channel: str
+    value: bytes
+    value_index: str
+    set_by: str
+    set_at: datetime
+
+
+CONTACTS = FactTable(Contact, "contact", groups=("subject_ref",))
+
+
+async def subject_by_nik(transaction: Transaction, nik_index: bytes) -> str | None:
+    return await transaction.raw.fetchval("SELECT ref FROM subject WHERE nik_index = $1", nik_index)  # type: ignore[no-any-return]
+
+
+async def subject_identity(transaction: Transaction, subject_ref: str) -> bytes | None:
+    return await transaction.raw.fetchval("SELECT identity FROM subject WHERE ref = $1", subject_ref)  # type: ignore[no-any-return]
+
+
+async def insert_subject(
+    transaction: Transaction, *, subject_ref: str, nik_index: bytes, identity: bytes, now: datetime
+) -> bool:
+    """False when the NIK is known already (also when another counter was faster by a moment)."""
+    inserted = await transaction.raw.fetchval(
+        "INSERT INTO subject (ref, nik_index, identity, created_at) VALUES ($1, $2, $3, $4) "
+        "ON CONFLICT (nik_index) DO NOTHING RETURNING ref",
+        subject_ref,
+        nik_index,
+        identity,
+        now,
+    )
+    return inserted is not None
+
+
+async def contacts_of(transaction: Transaction, subject_ref: str) -> list[Contact]:
+    """Newest last."""
+    rows = await CONTACTS.load(transaction.raw, "subject_ref", [subject_ref])
+    return sorted(rows, key=lambda row: row.id)

@@ -1,0 +1,220 @@
+"""The vault: the only door to document bytes.
+
+In: a streamed body is hashed, sealed and put in constant memory, then read back once and compared. Out: a read may
+be prepared before the verdict, so that the store works while the ledger commits, but it opens only against an
+allowed Receipt for exactly this document version (no byte leaves before its entry exists).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from storage.blobs import Blobs, new_object_key
+from storage.database import Database
+from storage.documents import version_row
+from storage.errors import DocumentMissing, SealBroken, StoreUnavailable
+from storage.keyring import CACHE_LIFE_S, Keyring
+from storage.ledger.receipt import Receipt
+from storage.sealing import Opener, Sealer, dek_ad, document_ad, new_data_key, open_whole, sealed_size, unwrap, wrap
+
+# Up to here a document is fetched, opened and sent as one response; above, segment by segment (D7).
+WHOLE_LIMIT_BYTES = 1_048_576
+PLACES_CACHED = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class NewPlace:
+    """Where a version will rest: a fresh object key and a fresh data key, wrapped for the citizen."""
+
+    document_id: str
+    version: int
+    object_key: str
+    wrapped_key: bytes
+    data_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Digests are SHA-256 in hex; sizes are bytes."""
+
+    sha256: str
+    size: int
+    cipher_sha256: str
+    cipher_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An authenticated document. ``whole`` for small ones, else ``parts`` gives one segment after the other, each
+    authenticated before it is given."""
+
+    media_type: str
+    sha256: str
+    size: int
+    whole: bytes | None
+    parts: AsyncIterator[bytes] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What never changes about a stored version, with its data key for at most 60 s."""
+
+    document_id: str
+    version: int
+    subject_ref: str
+    type: str
+    object_key: str
+    data_key: bytes = field(repr=False)
+    media_type: str
+    sha256: str
+    size: int
+    cipher_size: int
+    until_s: float
+
+
+class Vault:
+    """``site`` is part of what every sealed object is bound to."""
+
+    def __init__(self, database: Database, blobs: Blobs, keyring: Keyring, *, site: str) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._keyring = keyring
+        self._site = site
+        self._places: dict[tuple[str, int], Place] = {}
+
+    async def new_place(self, subject_ref: str, document_id: str, version: int) -> NewPlace:
+        key_id, key = await self._keyring.document_key(subject_ref)
+        data_key = new_data_key()
+        wrapped = wrap(key, data_key, dek_ad(document_id, version, key_id))
+        return NewPlace(document_id, version, new_object_key(), wrapped, data_key)
+
+    async def put(self, place: NewPlace, body: AsyncIterator[bytes], size: int) -> Stored:
+        """Seal and store ``size`` bytes of ``body``, then read the object back once.
+
+        Raises ``StoreUnavailable`` (also when the read-back differs) and whatever ``body`` raises; the caller
+        discards the place then.
+        """
+        plain, cipher = hashlib.sha256(), hashlib.sha256()
+        sealer = Sealer(place.data_key, document_ad(self._site, place.document_id, place.version))
+
+        async def sealed() -> AsyncIterator[bytes]:
+            async for chunk in body:
+                plain.update(chunk)
+                for part in sealer.feed(chunk):
+                    cipher.update(part)
+                    yield part
+            for part in sealer.finish():
+                cipher.update(part)
+                yield part
+
+        cipher_size = sealed_size(size)
+        await self._blobs.put(place.object_key, sealed(), cipher_size)
+        # No ETag is trusted: it is MD5 where it is anything, and a store may keep other bytes than it was sent.
+        if await self._blobs.digest(place.object_key, cipher_size) != cipher.hexdigest():
+            raise StoreUnavailable("the object read back differs from the one written")
+        return Stored(plain.hexdigest(), size, cipher.hexdigest(), cipher_size)
+
+    async def discard(self, object_key: str) -> None:
+        """Delete an object that never became a version; an object that is not there is fine."""
+        with contextlib.suppress(DocumentMissing):
+            await self._blobs.delete(object_key)
+
+    async def probe(self) -> None:
+        """Raises ``StoreUnavailable`` when the object store cannot be used."""
+        await self._blobs.probe()
+
+    def prepare(self, place: Place) -> SealedRead:
+        """Start to get the object; nothing is handed out."""
+        return SealedRead(self, place)
+
+    async def find(self, document_id: str, version: int) -> Place | None:
+        """Where a version rests; None when there is none. Raises ``KeyMissing`` when it was erased."""
+        known = self._places.get((document_id, version))
+        if known is not None and known.until_s > time.monotonic():
+            return known
+        async with self._database.transaction() as transaction:
+            row = await version_row(transaction, document_id, version)
+        if row is None:
+            return None
+        key_id, key = await self._keyring.document_key(row.subject_ref)
+        place = Place(
+            document_id=document_id,
+            version=version,
+            subject_ref=row.subject_ref,
+            type=row.type,
+            object_key=row.object_key,
+            data_key=unwrap(key, row.wrapped_key, dek_ad(document_id, version, key_id)),
+            media_type=row.media_type,
+            sha256=row.sha256,
+            size=row.size,
+            cipher_size=row.cipher_size,
+            until_s=time.monotonic() + CACHE_LIFE_S,
+        )
+        if len(self._places) >= PLACES_CACHED:
+            self._places.clear()
+        self._places[document_id, version] = place
+        return place
+
+    async def _fetched(self, place: Place) -> bytes | None:
+        if place.size > WHOLE_LIMIT_BYTES:
+            return None
+        return await self._blobs.get(place.object_key, place.cipher_size)
+
+    async def _opened(self, place: Place, sealed: bytes | None) -> Opened:
+        associated = document_ad(self._site, place.document_id, place.version)
+        if sealed is not None:
+            whole = open_whole(place.data_key, associated, sealed)
+            if len(whole) != place.size:
+                raise SealBroken("length")
+            return Opened(place.media_type, place.sha256, place.size, whole, None)
+        parts = self._parts(place, associated)
+        # The first segment is opened here, so that a missing object or a wrong key is a clean error.
+        first = await anext(parts)
+        return Opened(place.media_type, place.sha256, place.size, None, _chained(first, parts))
+
+    async def _parts(self, place: Place, associated: bytes) -> AsyncIterator[bytes]:
+        opener = Opener(place.data_key, associated, place.cipher_size)
+        async with contextlib.aclosing(self._blobs.stream(place.object_key, place.cipher_size)) as stream:
+            async for chunk in stream:
+                for part in opener.feed(chunk):
+                    yield part
+        for part in opener.finish():
+            yield part
+
+
+class SealedRead:
+    """A read under way. ``open`` once with the Receipt, or ``cancel``."""
+
+    def __init__(self, vault: Vault, place: Place) -> None:
+        self._vault = vault
+        self._place = place
+        self._task = asyncio.create_task(vault._fetched(place))  # noqa: SLF001 - one room
+
+    async def open(self, receipt: Receipt) -> Opened:
+        """Raises ``RuntimeError`` when the Receipt is not an allowed one for this version (a bug in a flow), and
+        ``DocumentMissing``, ``SealBroken``, ``StoreUnavailable``, ``KeyMissing``."""
+        place = self._place
+        if not receipt.allowed or (receipt.document_id, receipt.version) != (place.document_id, place.version):
+            self.cancel()
+            raise RuntimeError("the vault opens only against an allowed Receipt for this document version")
+        return await self._vault._opened(place, await self._task)  # noqa: SLF001 - one room
+
+    def cancel(self) -> None:
+        self._task.cancel()
+        self._task.add_done_callback(_forget)
+
+
+def _forget(task: asyncio.Task[bytes | None]) -> None:
+    if not task.cancelled():
+        task.exception()  # a read that nobody wants any more may fail in silence
+
+
+async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for part in rest:
+        yield part

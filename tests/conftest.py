@@ -1,0 +1,84 @@
+"""Real servers for the whole run: one PostgreSQL, one S3 server; a fresh database for each test that asks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from storage import schema
+from storage.database import Database
+
+TEMPLATE = f"berkas_template_{uuid.uuid4().hex[:8]}"
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """URLs of one server: ``superuser`` makes databases, ``owner`` migrates, ``app`` is what Berkas signs in as."""
+
+    superuser: str
+    owner: str
+    app: str
+
+    def at(self, url: str, name: str) -> str:
+        return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    if given := os.environ.get("BERKAS_TEST_SUPERUSER_URL"):
+        app = urlsplit(given)._replace(netloc=f"berkas_app:x@{urlsplit(given).netloc.rpartition('@')[2]}")
+        yield PostgresServer(given, given, urlunsplit(app))
+        return
+    from storage.embedded.postgres import EmbeddedPostgres
+
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
+    endpoint = server.start()
+    try:
+        yield PostgresServer(endpoint.superuser_url, endpoint.owner_url, endpoint.app_url)
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def template(postgres: PostgresServer) -> str:
+    owner = urlsplit(postgres.owner).username
+    asyncio.run(_execute(postgres.superuser, f'CREATE DATABASE {TEMPLATE} OWNER "{owner}"'))
+    app_role = urlsplit(postgres.app).username or ""
+    schema.upgrade(postgres.at(postgres.owner, TEMPLATE), app_role=app_role)
+    return TEMPLATE
+
+
+@pytest.fixture
+async def database_url(postgres: PostgresServer, template: str) -> AsyncIterator[str]:
+    """A fresh migrated database, as the application signs in to it."""
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    owner = urlsplit(postgres.owner).username
+    await _execute(postgres.superuser, f'CREATE DATABASE {name} TEMPLATE {template} OWNER "{owner}" STRATEGY wal_log')
+    try:
+        yield postgres.at(postgres.app, name)
+    finally:
+        await _execute(postgres.superuser, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = Database(database_url)
+    yield database
+    await database.close()
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
