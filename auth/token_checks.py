@@ -33,7 +33,7 @@ _TEXTS = ("sub", "client_id", "scope")
 _NEVER_IN_A_RECORD = frozenset({"exp", "nbf", "aud", "scope", "cnf", "client_id"})
 
 
-class TokenRefused(Exception):  # noqa: N818 - a refusal is an answer, not an error
+class TokenRefused(Exception):  # noqa: N818 - a refusal is an answer
     """``reason`` is a stable code for the log. Neither it nor the text holds anything of the token.
 
     The caller is told the same opaque 401 whatever the reason is.
@@ -132,10 +132,12 @@ def _check_audience_and_life(claims: Mapping[str, Any], audience: str, life_limi
         raise TokenRefused("life")
 
 
-def check_times(profile: Profile, claims: Mapping[str, Any], now_s: float) -> None:
+def check_times(
+    profile: Profile, claims: Mapping[str, Any], now_s: float, *, expired_too: bool = False
+) -> None:
     """The rules that change with the clock; asked again at every use of a remembered token."""
     # RFC 7519 4.1.4: "on or after" exp is too late.
-    if profile.life_limit_s is not None and now_s >= claims["exp"] + LEEWAY_S:
+    if profile.life_limit_s is not None and now_s >= claims["exp"] + LEEWAY_S and not expired_too:
         raise TokenRefused("expired")
     if claims["iat"] > now_s + LEEWAY_S:
         raise TokenRefused("issued_ahead")

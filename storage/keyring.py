@@ -20,9 +20,13 @@ from sqlmodel import Field, SQLModel
 
 from storage.database import Database
 from storage.errors import KeyMissing
+from storage.keys.local_file import LocalFile
+from storage.keys.local_file import create as create_root_key
 from storage.keys.provider import KeyProvider, WrappedKey
 from storage.ledger.work import Trail
 from storage.sealing import kek_ad, new_data_key, unwrap, wrap
+
+__all__ = ["CitizenKey", "Keyring", "SiteKey", "create_root_key", "provider_for", "seal_field"]
 
 CACHE_LIFE_S = 60.0
 CACHE_ENTRIES = 20_000
@@ -31,6 +35,11 @@ KEY_BYTES = 32
 
 # One secret per use, so that none of them says anything about another.
 SITE_PURPOSES = ("nik-index", "pseudonym", "link", "one-time-code", "trail", "log-seed")
+
+
+def provider_for(url: str) -> KeyProvider:
+    """The holder of the root key that ``BERKAS_ROOT_KEY`` names. Raises ``RootKeyRefused``."""
+    return LocalFile.from_url(url)
 
 
 class CitizenKey(SQLModel, table=True):

@@ -80,12 +80,13 @@ def new_message(
     )
 
 
-async def due_messages(transaction: Transaction, now: datetime, limit: int) -> list[Message]:
-    """Locked for this transaction, so that two workers never send one message at the same time."""
+async def claim_due(transaction: Transaction, now: datetime, until: datetime, limit: int) -> list[Message]:
+    """Take what is due and keep it from other workers until ``until``; a worker that dies loses only its claim."""
     rows = await transaction.raw.fetch(
-        "SELECT id FROM outbox WHERE state = 'waiting' AND next_try_at <= $1 "
-        "ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED",
+        "UPDATE outbox SET next_try_at = $2 WHERE id IN (SELECT id FROM outbox WHERE state = 'waiting' "
+        "AND next_try_at <= $1 ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED) RETURNING id",
         now,
+        until,
         limit,
     )
     loaded = await MESSAGES.load(transaction.raw, "id", [row["id"] for row in rows])

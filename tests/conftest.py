@@ -7,6 +7,7 @@ import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -14,6 +15,7 @@ import pytest
 
 from storage import schema
 from storage.database import Database
+from tests.world import World, running_world
 
 TEMPLATE = f"berkas_template_{uuid.uuid4().hex[:8]}"
 
@@ -44,6 +46,36 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServe
         yield PostgresServer(endpoint.superuser_url, endpoint.owner_url, endpoint.app_url)
     finally:
         server.stop()
+
+
+@dataclass(frozen=True)
+class StoreServer:
+    """One S3 server; each test that asks has a bucket of its own."""
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+    kind: str
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
+    from storage.embedded.objects import EmbeddedStore
+
+    server = EmbeddedStore(tmp_path_factory.mktemp("store"))
+    endpoint = server.start()
+    try:
+        yield StoreServer(endpoint.endpoint, endpoint.access_key, endpoint.secret_key, endpoint.kind)
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+async def world(database_url: str, store: StoreServer, tmp_path: Path) -> AsyncIterator[World]:
+    """A served application over a fresh database and bucket, with three agencies."""
+    bucket = f"t-{uuid.uuid4().hex[:12]}"
+    async with running_world(tmp_path, database_url=database_url, store=store, s3_bucket=bucket) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -15,11 +15,11 @@ from typing import Any, ClassVar, Generic, NewType, Protocol, TypeVar, get_args,
 
 import asyncpg
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+
 from sqlmodel import SQLModel
 
 Json = NewType("Json", str)
-"""A JSON document as text; the column is ``jsonb``."""
+"""A JSON document; kept as text, since it is only ever read as a whole."""
 
 _COLUMN_TYPES: dict[Any, tuple[Any, str]] = {
     str: (sa.Text(), "text"),
@@ -28,7 +28,7 @@ _COLUMN_TYPES: dict[Any, tuple[Any, str]] = {
     bytes: (sa.LargeBinary(), "bytea"),
     datetime: (sa.DateTime(timezone=True), "timestamptz"),
     date: (sa.Date(), "date"),
-    Json: (JSONB(), "jsonb"),
+    Json: (sa.Text(), "text"),
 }
 
 

@@ -60,9 +60,10 @@ def algorithms() -> Iterator[Attack]:
         yield Attack(
             f"A01 alg {alg!r}", ACCESS, forge(ACCESS, header=header_of(ACCESS) | {"alg": alg}), "alg"
         )
-    for name, alg in {"null": None, "a list": ["ES256"], "a number": 256, "an object": {"ES256": 1}}.items():
+    others: dict[str, Any] = {"null": None, "a list": ["ES256"], "a number": 256, "an object": {"ES256": 1}}
+    for name, value in others.items():
         yield Attack(
-            f"A01 alg is {name}", ACCESS, forge(ACCESS, header=header_of(ACCESS) | {"alg": alg}), "alg"
+            f"A01 alg is {name}", ACCESS, forge(ACCESS, header=header_of(ACCESS) | {"alg": value}), "alg"
         )
     without = {"typ": "at+jwt", "kid": KEYS["access"].kid}
     yield Attack("A01 no alg", ACCESS, forge(ACCESS, header=without), "alg")
@@ -314,7 +315,7 @@ def hostile() -> Iterator[Attack]:
         "NUL": ("\x00", "not_three_segments"),
         "NUL inside": (good[:20] + "\x00" + good[20:], "segment_not_canonical"),
         "half a surrogate pair": (good + "\ud800", "not_ascii"),
-        "a full-width letter": (good[:-1] + "\uff21", "not_ascii"),  # noqa: RUF001
+        "a full-width letter": (good[:-1] + "\uff21", "not_ascii"),
         "an Arabic digit": (good[:-1] + "\u0661", "not_ascii"),
         "4 segments": (good + ".AAAA", "not_three_segments"),
         "5 segments": (good + ".AAAA.AAAA", "not_three_segments"),

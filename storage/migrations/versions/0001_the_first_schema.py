@@ -117,7 +117,7 @@ def upgrade() -> None:
     sa.Column('application_no', sa.Text(), nullable=True),
     sa.Column('channel', sa.Text(), nullable=False),
     sa.Column('pairing_code', sa.Text(), nullable=False),
-    sa.Column('items', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('items', sa.Text(), nullable=False),
     sa.Column('state', sa.Text(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),

@@ -1,0 +1,51 @@
+# What people who change Berkas type. People who only run it need ./berkas and nothing here.
+# The tools come from the environment of `./berkas test`; PY=... takes another one.
+ENVIRONMENT ?= $(or $(BERKAS_ENV_DIR),.env-berkas)
+PY ?= $(ENVIRONMENT)/bin/python
+BIN = $(dir $(PY))
+CACHE = $(or $(BERKAS_CACHE_DIR),$(HOME)/.cache/berkas)
+UV ?= uv
+LOCK = $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help lock check fmt test bench minio launcher-check environment
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# The launcher decides whether the environment is current; --version runs no test.
+environment:
+	@[ "$(PY)" != "$(ENVIRONMENT)/bin/python" ] || ./berkas test --version
+
+check: environment ## everything CI checks: format, lint, types, import rules, tests
+	$(BIN)ruff format --check .
+	$(BIN)ruff check .
+	$(BIN)mypy
+	$(BIN)lint-imports
+	$(PY) -m pytest
+
+fmt: environment ## format the code and repair what the linter can
+	$(BIN)ruff format .
+	$(BIN)ruff check --fix .
+
+test: ## the whole suite, as ./berkas test runs it
+	./berkas test
+
+bench: ## the fetch and ledger benchmarks as JSON
+	./berkas bench fetch --json
+	./berkas bench ledger --json
+
+lock: ## make both lock files anew from pyproject.toml (needs uv; add ARGS=--upgrade for new versions)
+	$(LOCK) $(ARGS) --output-file requirements.lock
+	$(LOCK) $(ARGS) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+
+minio: $(CACHE)/bin/minio ## build MinIO once, outside the repository, as the second store of the tests (needs Go)
+
+# The community edition has open CVEs (SECURITY.md): it serves tests on loopback and nothing else.
+$(CACHE)/bin/minio:
+	mkdir -p $(CACHE)/bin
+	cd $(CACHE) && GOBIN=$(CACHE)/bin CGO_ENABLED=0 nice -n 19 go install github.com/minio/minio@latest
+
+launcher-check: ## slow tests of ./berkas: real first runs, two at once, interrupted ones
+	BERKAS_SLOW_LAUNCHER=1 ./berkas test tests/cli/test_launcher.py

@@ -1,0 +1,176 @@
+"""Wires everything once. ``create_app`` makes the web application; ``wired`` opens and closes its parts."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+
+from auth.keys import PURPOSES, KeySet, generate_signing_key, private_bytes, signing_key_from_bytes
+from auth.token_self_test import self_test
+from auth.tokens import TokenDesk
+from exchange import errors
+from exchange.background import Background
+from exchange.deps import Parts, clock
+from exchange.edge import Edge
+from exchange.flows import run_site, tidy_up
+from exchange.outbound import notify
+from exchange.pages import Pages
+from exchange.pages.views import Site
+from exchange.requirements.catalogue import load_catalogue
+from exchange.routes import consent, counter, delivery, operations, papers, trail
+from exchange.settings import Settings, SettingsRefused
+from storage.agencies import site as read_site
+from storage.blobs import Blobs
+from storage.database import Database
+from storage.keyring import Keyring, provider_for
+from storage.ledger.checkpoint import NoteSigner
+from storage.ledger.log import Appender
+from storage.ledger.publisher import Publisher, open_log
+from storage.vault import Vault
+
+TIDY_PERIOD_S = 20.0
+MAIL_PERIOD_S = 1.0
+LOG_NAME = "akses"
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application; its parts are opened when the server starts it."""
+    self_test(clock())
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with wired(settings) as parts:
+            app.state.parts = parts
+            yield
+
+    sandbox = settings.mode == "sandbox"
+    app = FastAPI(
+        title="Berkas",
+        version="0.1.0",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json" if sandbox else None,
+    )
+    app.state.settings = settings
+    errors.install(app)
+    for router in (
+        counter.public,
+        counter.router,
+        papers.router,
+        delivery.router,
+        consent.router,
+        trail.router,
+        operations.router,
+        *([operations.sandbox] if sandbox else []),
+    ):
+        app.include_router(router)
+    app.add_middleware(Edge, secure=settings.secure)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def wired(settings: Settings) -> AsyncIterator[Parts]:
+    """Every part, opened in order and closed in reverse. The command line uses it without the web.
+
+    Raises ``SettingsRefused`` and what the parts raise when they cannot start.
+    """
+    catalogue = load_catalogue()
+    database = Database(_secret(settings, "database_url"))
+    blobs = Blobs(
+        settings.s3_endpoint or "",
+        _secret(settings, "s3_access_key"),
+        _secret(settings, "s3_secret_key"),
+        settings.s3_bucket,
+    )
+    keyring = Keyring(database, provider_for(settings.root_key or ""))
+    background = Background()
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(database.close)
+        await keyring.open(clock())
+        await blobs.open()
+        stack.push_async_callback(blobs.close)
+        if settings.mode == "sandbox":
+            await blobs.ensure_bucket()
+        else:
+            await _refuse_unsafe_database(database)
+        origin = await open_log(database, f"{urlsplit(settings.origin).netloc}/{LOG_NAME}")
+        signer = NoteSigner(origin, keyring.site("log-seed"))
+        publisher = Publisher(database, signer, at_once=settings.mode == "sandbox")
+        appender = Appender(database, site_trail=keyring.site_trail(), on_commit=publisher.nudge)
+        await run_site.publish_catalogue(
+            database, {code: row.name_id for code, row in catalogue.document_types.items()}
+        )
+        await publisher.start()
+        stack.push_async_callback(publisher.stop)
+        await appender.start()
+        stack.push_async_callback(appender.stop)
+        stack.push_async_callback(background.drain)
+        keys = await _signing_keys(keyring)
+        async with database.transaction() as transaction:
+            site = await read_site(transaction, settings.site)
+        site_name = site.name if site else "Mal Pelayanan Publik"
+        zone = site.zone if site else "Asia/Makassar"
+        parts = Parts(
+            settings=settings,
+            database=database,
+            keyring=keyring,
+            appender=appender,
+            publisher=publisher,
+            vault=Vault(database, blobs, keyring, site=settings.site),
+            desk=TokenDesk(settings.origin, settings.audience, keys),
+            keys=keys,
+            background=background,
+            catalogue=catalogue,
+            pages=Pages(Site(site_name, zone)),
+            site_name=site_name,
+            zone=zone,
+            log_origin=origin,
+        )
+        _loops(parts)
+        yield parts
+
+
+def _loops(parts: Parts) -> None:
+    async def tidy() -> None:
+        now = clock()
+        await tidy_up.close_abandoned(parts.database, parts.keyring, parts.appender, now=now)
+        await tidy_up.sweep_intakes(parts.database, parts.vault, now=now)
+
+    sender = notify.sender_for(parts.settings)
+
+    async def send() -> None:
+        await notify.deliver_due(parts.database, parts.keyring, sender, now=clock())
+
+    parts.background.repeat(tidy, TIDY_PERIOD_S)
+    parts.background.repeat(send, MAIL_PERIOD_S if parts.settings.mode == "production" else MAIL_PERIOD_S / 5)
+
+
+async def _signing_keys(keyring: Keyring) -> KeySet:
+    """The signing keys of each purpose, wrapped in the database, made at the first start."""
+    keys = []
+    for purpose in PURPOSES:
+        fresh = generate_signing_key(purpose, clock() - timedelta(minutes=1))
+        stored = await keyring.site_secret(f"sign-{purpose}", "first", private_bytes(fresh), fresh.not_before)
+        (_, made_at), *_ = await keyring.site_kids(f"sign-{purpose}")
+        keys.append(signing_key_from_bytes(stored, purpose, made_at))
+    return KeySet(keys)
+
+
+async def _refuse_unsafe_database(database: Database) -> None:
+    """Production does not run on a database that may lose what it acknowledged (DESIGN section 2)."""
+    async with database.transaction() as transaction:
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            if await transaction.raw.fetchval("SELECT current_setting($1)", name) == "off":
+                raise SettingsRefused(f"PostgreSQL runs with {name} off")
+
+
+def _secret(settings: Settings, name: str) -> str:
+    value = getattr(settings, name)
+    if value is None:
+        raise SettingsRefused(f"BERKAS_{name.upper()} is not set")
+    return str(value.get_secret_value())

@@ -1,0 +1,38 @@
+"""``python -m exchange.cli``: what the launcher runs. Each group of commands lives in the file named after what one does."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from exchange.cli import audit, bench, demo, enrol, prepare, run, sandbox
+from exchange.settings import SettingsRefused
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Berkas: shared-requirements document exchange for public service malls.",
+    epilog="Exit codes: 0 done, 1 failed or refused, 2 wrong use, 3 a check found something wrong.",
+)
+for group in (run, prepare, demo, bench):
+    group.register(app)
+app.add_typer(enrol.site_app, name="site")
+app.add_typer(enrol.agency_app, name="agency")
+app.add_typer(enrol.officer_app, name="officer")
+app.add_typer(audit.app, name="log")
+app.add_typer(sandbox.app, name="sandbox")
+
+
+def main() -> None:
+    """Run; a refused configuration is one sentence, not a trace."""
+    try:
+        app()
+    except SettingsRefused as refused:
+        typer.echo(f"berkas: {refused}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""Sites, agencies and officers, from the command line. Each change stands in the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import typer
+
+from auth.verdict import AccessRefused
+from exchange.app import wired
+from exchange.cli import setup
+from exchange.deps import Parts
+from exchange.flows import run_site, sign_in
+
+site_app = typer.Typer(no_args_is_help=True, help="Places of service.")
+agency_app = typer.Typer(no_args_is_help=True, help="Participating agencies.")
+officer_app = typer.Typer(no_args_is_help=True, help="Counter officers.")
+PASSWORD_CHARACTERS = 12
+
+
+@site_app.command("add")
+def add_site(site_id: str, name: str, zone: str = "Asia/Makassar") -> None:
+    """SITE_ID is the Kemendagri district code without dot, for example 6472."""
+    _with_parts(lambda parts: run_site.add_site(parts.database, site_id=site_id, name=name, zone=zone))
+    typer.echo(site_id)
+
+
+@agency_app.command("add")
+def add_agency(code: str, site_id: str, name: str) -> None:
+    """CODE as in the catalogue (DPMPTSP); the agency offers the catalogue's services of this code."""
+
+    async def add(parts: Parts) -> str:
+        services = [row.code for row in parts.catalogue.services.values() if row.agency == code]
+        return await run_site.add_agency(
+            parts.database, parts.keyring, parts.appender, code=code, site_id=site_id, name=name, services=services
+        )
+
+    typer.echo(_with_parts(add))
+
+
+@agency_app.command("list")
+def list_agencies() -> None:
+    rows = _with_parts(lambda parts: run_site.list_agencies(parts.database))
+    typer.echo(json.dumps([{"id": row.id, "name": row.name, "active": row.active} for row in rows], indent=2))
+
+
+@agency_app.command("suspend")
+def suspend_agency(agency_id: str) -> None:
+    """Effective with the next request, on every replica."""
+    _with_parts(
+        lambda parts: run_site.set_agency_active(parts.keyring, parts.appender, agency_id=agency_id, active=False)
+    )
+
+
+@agency_app.command("resume")
+def resume_agency(agency_id: str) -> None:
+    _with_parts(
+        lambda parts: run_site.set_agency_active(parts.keyring, parts.appender, agency_id=agency_id, active=True)
+    )
+
+
+@officer_app.command("add")
+def add_officer(
+    username: str,
+    name: str,
+    agency_id: str,
+    counter: str,
+    role: str = "officer",
+    password: str = typer.Option(..., prompt=True, hide_input=True, confirmation_prompt=True),
+) -> None:
+    """The password is asked for, never an argument (at least 12 characters)."""
+    if len(password) < PASSWORD_CHARACTERS:
+        typer.echo(f"a password has at least {PASSWORD_CHARACTERS} characters", err=True)
+        raise typer.Exit(1)
+
+    async def add(parts: Parts) -> str:
+        return await run_site.add_officer(
+            parts.database,
+            parts.keyring,
+            parts.appender,
+            username=username,
+            name=name,
+            agency_id=agency_id,
+            counter=counter,
+            role=role,
+            password_hash=await sign_in.hash_password(password),
+        )
+
+    typer.echo(_with_parts(add))
+
+
+@officer_app.command("list")
+def list_officers() -> None:
+    rows = _with_parts(lambda parts: run_site.list_officers(parts.database))
+    shown = [
+        {"id": row.id, "username": row.username, "agency": row.agency_id, "counter": row.counter, "active": row.active}
+        for row in rows
+    ]
+    typer.echo(json.dumps(shown, indent=2))
+
+
+@officer_app.command("suspend")
+def suspend_officer(username: str) -> None:
+    """Ends every act of this officer with the next request."""
+    _set_officer(username, active=False)
+
+
+@officer_app.command("resume")
+def resume_officer(username: str) -> None:
+    _set_officer(username, active=True)
+
+
+def _set_officer(username: str, *, active: bool) -> None:
+    _with_parts(
+        lambda parts: run_site.set_officer_active(
+            parts.database, parts.keyring, parts.appender, username=username, active=active
+        )
+    )
+
+
+def _with_parts(work: Callable[[Parts], Awaitable[Any]]) -> Any:
+    settings = setup.running_settings()
+
+    async def run() -> Any:
+        async with wired(settings) as parts:
+            return await work(parts)
+
+    try:
+        return asyncio.run(run())
+    except AccessRefused as refused:
+        typer.echo(f"refused: {refused.reason}", err=True)
+        raise typer.Exit(1) from None

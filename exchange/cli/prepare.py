@@ -1,0 +1,81 @@
+"""Before and around running: schema, configuration, what an error code means, is everything well."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import platform
+from importlib.metadata import version as installed
+
+import typer
+
+from exchange.app import wired
+from exchange.cli import setup
+from exchange.flows import look_after
+from exchange.problems import PROBLEMS
+from exchange.settings import Settings
+from storage import schema
+
+VERSION = "0.1.0"
+FAILED = 1
+FOUND_WRONG = 3
+config_app = typer.Typer(no_args_is_help=True, help="The configuration.")
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(migrate)
+    app.command()(doctor)
+    app.command()(explain)
+    app.command()(version)
+    app.add_typer(config_app, name="config")
+
+
+def migrate() -> None:
+    """Bring the database's schema to the newest revision (needs the owner role)."""
+    setup.migrate(setup.load_settings())
+    typer.echo(f"schema at revision {schema.head_revision()}")
+
+
+def doctor(as_json: bool = typer.Option(False, "--json", help="For programs.")) -> None:
+    """Database, object store, ledger, migrations: each green or red. Exit code 3 when one is red."""
+    settings = setup.running_settings()
+    checks = asyncio.run(_checks(settings))
+    if as_json:
+        typer.echo(json.dumps(checks))
+    else:
+        for name, good in checks.items():
+            typer.echo(f"{'ok  ' if good else 'FAIL'} {name}")
+    raise typer.Exit(0 if all(checks.values()) else FOUND_WRONG)
+
+
+def explain(code: str) -> None:
+    """What a BK code means and what to do, in Indonesian and English."""
+    problem = PROBLEMS.get(code.upper())
+    if problem is None:
+        typer.echo(f"no such code: {code}", err=True)
+        raise typer.Exit(FAILED)
+    typer.echo(f"{problem.code} (HTTP {problem.status})\n{problem.title}\n  {problem.remedy}")
+    typer.echo(f"{problem.title_en}\n  {problem.remedy_en}")
+
+
+def version(as_json: bool = typer.Option(False, "--json", help="For programs.")) -> None:
+    """Version of Berkas, of Python and of the schema."""
+    known = {"berkas": VERSION, "python": platform.python_version(), "schema": schema.head_revision()}
+    known["fastapi"] = installed("fastapi")
+    typer.echo(json.dumps(known) if as_json else "\n".join(f"{name} {value}" for name, value in known.items()))
+
+
+@config_app.command("check")
+def check() -> None:
+    """Read BERKAS_* and refuse what must not run. Prints names, never values."""
+    settings = setup.load_settings()
+    typer.echo(f"configuration is acceptable for mode {settings.mode}")
+    for name in sorted(Settings.model_fields):
+        typer.echo(f"  BERKAS_{name.upper()}{' (set)' if name in settings.model_fields_set else ''}")
+
+
+async def _checks(settings: Settings) -> dict[str, bool]:
+    async with wired(settings) as parts:
+        checks = await look_after.readiness(parts.database, parts.vault, parts.appender)
+        checks["migrations"] = await schema.current_revision(parts.database) == schema.head_revision()
+    return checks

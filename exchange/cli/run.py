@@ -1,0 +1,100 @@
+"""Running it: the whole sandbox with one command, or the application alone against servers that exist."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from urllib.request import urlopen
+
+import typer
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+
+from exchange import logs
+from exchange.app import create_app
+from exchange.cli import setup
+from exchange.cli.sandbox import facts, seed
+from exchange.settings import Settings, SettingsRefused
+from storage.embedded.services import Services
+
+GRACEFUL_STOP_S = 5
+READY_WITHIN_S = 30
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(up)
+    app.command()(serve)
+
+
+def up() -> None:
+    """Embedded PostgreSQL and S3, migrations, sandbox data, the application. Ctrl-C stops all."""
+    settings = setup.load_settings()
+    if settings.mode == "production":
+        raise SettingsRefused("`up` is for the sandbox; in production use `migrate` and `serve`")
+    logs.configure()
+    settings = on_free_port(settings)
+    began_s = time.monotonic()
+    with setup.servers(settings) as (ready, services):
+        setup.migrate(ready)
+        asyncio.run(seed.ensure(ready, say=typer.echo))
+        setup.note_running(ready)
+        announced = threading.Thread(target=_announce, args=(ready, services, began_s), daemon=True)
+        announced.start()
+        _serve(ready)
+    typer.echo("Berkas stopped.")
+
+
+def serve() -> None:
+    """The application against the database and the object store that BERKAS_* names."""
+    settings = setup.load_settings()
+    logs.configure()
+    if settings.database_url is None:
+        raise SettingsRefused("BERKAS_DATABASE_URL is not set (`berkas up` starts everything)")
+    _serve(settings)
+
+
+def server_config(settings: Settings, app: FastAPI) -> uvicorn.Config:
+    """How the application is served, here and in the tests."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http="httptools",
+        access_log=False,  # it would print the codes of citizens' links
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=GRACEFUL_STOP_S,
+        timeout_keep_alive=30,
+    )
+
+
+def _serve(settings: Settings) -> None:
+    server = uvicorn.Server(server_config(settings, create_app(settings)))
+    uvloop.run(server.serve())
+
+
+def on_free_port(settings: Settings) -> Settings:
+    """In the sandbox a busy port moves to a free one; the banner says which."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError:
+            probe.bind((settings.host, 0))
+            listen = f"{settings.host}:{probe.getsockname()[1]}"
+            return settings.model_copy(update={"listen": listen})
+    return settings
+
+
+def _announce(settings: Settings, services: Services | None, began_s: float) -> None:
+    until_s = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < until_s:
+        try:
+            with urlopen(f"http://{settings.listen}/health/live", timeout=1):  # noqa: S310 - our own address
+                break
+        except OSError:
+            time.sleep(0.1)
+    typer.echo(facts.banner(settings, services, time.monotonic() - began_s))

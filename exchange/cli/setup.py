@@ -1,0 +1,110 @@
+"""What a command needs before it can work: settings, embedded servers where none are named, the schema."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr, ValidationError
+
+from exchange.settings import Settings, SettingsRefused
+from storage import schema
+from storage.embedded.services import Services, embedded_services
+from storage.keyring import create_root_key
+
+
+def load_settings() -> Settings:
+    """From the environment. Raises ``SettingsRefused`` with the names of what is wrong, never a value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        names = ", ".join(f"BERKAS_{'_'.join(str(part) for part in item['loc']).upper()}" for item in error.errors())
+        causes = "; ".join(str(item["msg"]).removeprefix("Value error, ") for item in error.errors())
+        raise SettingsRefused(f"{names + ': ' if names != 'BERKAS_' else ''}{causes}") from None
+
+
+def checkout() -> Path:
+    return Path(__file__).resolve().parents[2]
+
+
+def data_dir(settings: Settings) -> Path:
+    """``.berkas`` in the checkout unless ``BERKAS_DATA_DIR`` says otherwise."""
+    given = "BERKAS_DATA_DIR" in os.environ
+    return settings.data_dir.resolve() if given else checkout() / settings.data_dir
+
+
+@contextlib.contextmanager
+def servers(settings: Settings) -> Iterator[tuple[Settings, Services | None]]:
+    """Settings that name a database and an object store: those of the environment, or embedded ones started here."""
+    if settings.mode == "production":
+        yield settings, None
+        return
+    place = data_dir(settings)
+    own_database, own_store = settings.database_url is None, settings.s3_endpoint is None
+    with embedded_services(place, database=own_database, store=own_store) as services:
+        update: dict[str, object] = {"data_dir": place}
+        if services.postgres is not None:
+            update["database_url"] = SecretStr(services.postgres.app_url)
+            update["migration_database_url"] = SecretStr(services.postgres.owner_url)
+        if services.store is not None:
+            update["s3_endpoint"] = services.store.endpoint
+            update["s3_access_key"] = SecretStr(services.store.access_key)
+            update["s3_secret_key"] = SecretStr(services.store.secret_key)
+        if settings.root_key is None:
+            path = place / "keys" / "root.key"
+            create_root_key(path)
+            update["root_key"] = f"file:{path}"
+        yield settings.model_copy(update=update), services
+
+
+RUNNING = "running.json"
+
+
+def note_running(settings: Settings) -> None:
+    """Leave what other commands need to work beside a running sandbox; only the owner may read it."""
+    kept = {
+        "listen": settings.listen,
+        "public_origin": settings.public_origin,
+        "database_url": _value(settings.database_url),
+        "migration_database_url": _value(settings.migration_database_url),
+        "s3_endpoint": settings.s3_endpoint,
+        "s3_access_key": _value(settings.s3_access_key),
+        "s3_secret_key": _value(settings.s3_secret_key),
+        "root_key": settings.root_key,
+    }
+    path = settings.data_dir / RUNNING
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(kept, file)
+
+
+def running_settings() -> Settings:
+    """The environment's settings, else those of the sandbox that runs on the data directory.
+
+    Raises ``SettingsRefused`` when there is neither.
+    """
+    settings = load_settings()
+    if settings.database_url is not None:
+        return settings
+    path = data_dir(settings) / RUNNING
+    if not path.exists():
+        raise SettingsRefused("no BERKAS_DATABASE_URL and no sandbox on this data directory (start `berkas up`)")
+    kept = {name: value for name, value in json.loads(path.read_text()).items() if value}
+    return Settings(**{**kept, "data_dir": data_dir(settings), "site": settings.site})
+
+
+def migrate(settings: Settings) -> None:
+    """Bring the schema to head, as the owner of the database."""
+    app_url = _value(settings.database_url)
+    owner_url = _value(settings.migration_database_url) or app_url
+    if not app_url or not owner_url:
+        raise SettingsRefused("BERKAS_DATABASE_URL is not set")
+    schema.upgrade(owner_url, app_role=urlsplit(app_url).username or "")
+
+
+def _value(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()

@@ -1,0 +1,222 @@
+"""Verify the log: ``python -m storage.ledger.verify``. Needs the database, no server, nothing of ``exchange`` or ``auth``.
+
+Read from the database: every entry is there and in its place, every stored subtree and the head follow from the
+entries, every stored checkpoint is signed and is a prefix of today's log. Read from outside: the verifier key, and with
+``--checkpoint`` a checkpoint that was kept elsewhere. Only that finds a log that was cut short or written anew (A55).
+
+With the root key (BERKAS_ROOT_KEY) the sealed bodies are opened too and compared with their commitments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from storage.database import Database, Transaction
+from storage.errors import DatabaseUnavailable, KeyMissing, SealBroken
+from storage.keyring import Keyring, provider_for
+from storage.ledger.checkpoint import Checkpoint, CheckpointRefused, NoteVerifier
+from storage.ledger.entry import entry_bytes
+from storage.ledger.history import opened
+from storage.ledger.merkle import EMPTY_ROOT, Edge, leaf_hash
+
+CHUNK_ENTRIES = 2_000
+PROGRESS_PERIOD_S = 5.0
+WRONG = 3
+UNREADABLE = 1
+
+
+@dataclass
+class Findings:
+    """``problems`` name the first bad entry of each kind."""
+
+    size: int = 0
+    root: str = ""
+    checkpoints: int = 0
+    bodies_opened: int = 0
+    bodies_erased: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+async def verify(
+    database: Database, *, vkey: str, outside: str | None = None, keyring: Keyring | None = None
+) -> Findings:
+    """Raises ``DatabaseUnavailable`` and ``CheckpointRefused`` (a malformed ``vkey``)."""
+    findings = Findings()
+    verifier = NoteVerifier(vkey)
+    async with database.transaction() as transaction:
+        head = await transaction.raw.fetchrow("SELECT size, root, origin FROM log_head WHERE id = 1")
+    if head is None:
+        findings.problems.append("there is no log")
+        return findings
+    wanted = await _checkpoints(database, verifier, outside, findings)
+    await _walk(database, head["size"], wanted, findings)
+    if findings.root != bytes(head["root"]).hex() and not findings.problems:
+        findings.problems.append(f"the head's root is not that of its {head['size']} entries")
+    late = [size for size in wanted if size > head["size"]]
+    if late:
+        findings.problems.append(f"the log was cut: a checkpoint of {max(late)} entries exists, {head['size']} are here")
+    if keyring is not None:
+        await _bodies(database, keyring, head["size"], findings)
+    return findings
+
+
+async def _checkpoints(
+    database: Database, verifier: NoteVerifier, outside: str | None, findings: Findings
+) -> dict[int, list[bytes]]:
+    """size -> roots that somebody was shown."""
+    async with database.transaction() as transaction:
+        notes = [row["note"] for row in await transaction.raw.fetch("SELECT note FROM log_checkpoint ORDER BY size")]
+    wanted: dict[int, list[bytes]] = {}
+    for note in [*notes, *([outside] if outside else [])]:
+        try:
+            checkpoint: Checkpoint = verifier.open(note)
+        except CheckpointRefused as refused:
+            findings.problems.append(f"a checkpoint is not ours: {refused}")
+            continue
+        wanted.setdefault(checkpoint.size, []).append(checkpoint.root)
+        findings.checkpoints += 1
+    return wanted
+
+
+async def _walk(database: Database, size: int, wanted: dict[int, list[bytes]], findings: Findings) -> None:
+    """Recompute the tree from the entries and compare it at every size that was ever signed."""
+    edge = Edge()
+    shown_s = time.monotonic()
+    async for start, entries, stored in _chunks(database, size):
+        for index, entry in enumerate(entries, start=start):
+            if entry is None:
+                findings.problems.append(f"entry {index} is missing")
+                return
+            for level, position, value in edge.append(leaf_hash(entry)):
+                if stored.pop((level, position), None) != value:
+                    findings.problems.append(f"entry {index}: the stored subtree {level}/{position} does not follow")
+                    return
+            for root in wanted.get(edge.size, ()):
+                if root != edge.root():
+                    findings.problems.append(f"entry {index}: the log differs from a checkpoint of {edge.size} entries")
+                    return
+        if time.monotonic() - shown_s > PROGRESS_PERIOD_S:
+            shown_s = time.monotonic()
+            print(f"{edge.size} of {size} entries", file=sys.stderr)
+    findings.size = edge.size
+    findings.root = (edge.root() if edge.size else EMPTY_ROOT).hex()
+    if await _surplus(database, size):
+        findings.problems.append(f"entries exist behind the head's {size}")
+
+
+async def _chunks(
+    database: Database, size: int
+) -> AsyncIterator[tuple[int, list[bytes | None], dict[tuple[int, int], bytes]]]:
+    for start in range(0, size, CHUNK_ENTRIES):
+        stop = min(size, start + CHUNK_ENTRIES)
+        async with database.transaction() as transaction:
+            rows = await transaction.raw.fetch(
+                "SELECT idx, entry FROM log_entry WHERE idx >= $1 AND idx < $2", start, stop
+            )
+            nodes = await _finished_nodes(transaction, start, stop)
+        found = {row["idx"]: bytes(row["entry"]) for row in rows}
+        yield start, [found.get(index) for index in range(start, stop)], nodes
+
+
+async def _finished_nodes(transaction: Transaction, start: int, stop: int) -> dict[tuple[int, int], bytes]:
+    """The stored subtrees that entries start..stop-1 completed."""
+    nodes: dict[tuple[int, int], bytes] = {}
+    for level in range(1, stop.bit_length() + 1):
+        rows = await transaction.raw.fetch(
+            "SELECT idx, hash FROM log_node WHERE level = $1 AND idx >= $2 AND idx < $3",
+            level,
+            start >> level,
+            stop >> level,
+        )
+        nodes |= {(level, row["idx"]): bytes(row["hash"]) for row in rows}
+    return nodes
+
+
+async def _surplus(database: Database, size: int) -> bool:
+    async with database.transaction() as transaction:
+        return bool(await transaction.raw.fetchval("SELECT EXISTS (SELECT 1 FROM log_entry WHERE idx >= $1)", size))
+
+
+async def _bodies(database: Database, keyring: Keyring, size: int, findings: Findings) -> None:
+    """Open every body and compare it with what its entry committed to."""
+    for start in range(0, size, CHUNK_ENTRIES):
+        async with database.transaction() as transaction:
+            rows = await transaction.raw.fetch(
+                "SELECT a.idx, a.item_id, a.part, a.subject_ref, a.body, e.entry FROM log_entry e "
+                "LEFT JOIN audit_event a USING (idx) WHERE e.idx >= $1 AND e.idx < $2 ORDER BY e.idx",
+                start,
+                start + CHUNK_ENTRIES,
+            )
+        for row in rows:
+            if row["body"] is None:
+                findings.bodies_erased += 1
+                continue
+            try:
+                salt, body = opened(await keyring.trail(row["subject_ref"]), row)
+            except KeyMissing:
+                findings.bodies_erased += 1
+                continue
+            except SealBroken:
+                findings.problems.append(f"entry {row['idx']}: its body does not open")
+                return
+            if entry_bytes(salt, body) != bytes(row["entry"]):
+                findings.problems.append(f"entry {row['idx']}: its body is not what was committed to")
+                return
+            findings.bodies_opened += 1
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m storage.ledger.verify", description=__doc__)
+    parser.add_argument("--vkey", default=os.environ.get("BERKAS_LOG_VKEY"), help="C2SP verifier key of the log")
+    parser.add_argument("--checkpoint", type=Path, help="a checkpoint that was kept outside of the database")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    arguments = parser.parse_args()
+    url = os.environ.get("BERKAS_DATABASE_URL")
+    if not url or not arguments.vkey:
+        parser.error("BERKAS_DATABASE_URL and --vkey are needed")
+    outside = arguments.checkpoint.read_text() if arguments.checkpoint else None
+    try:
+        findings = asyncio.run(_run(url, arguments.vkey, outside, os.environ.get("BERKAS_ROOT_KEY")))
+    except (DatabaseUnavailable, CheckpointRefused) as error:
+        print(f"cannot verify: {error}", file=sys.stderr)
+        sys.exit(UNREADABLE)
+    if arguments.json:
+        print(json.dumps(vars(findings)))
+    else:
+        _tell(findings)
+    sys.exit(WRONG if findings.problems else 0)
+
+
+async def _run(url: str, vkey: str, outside: str | None, root_key: str | None) -> Findings:
+    database = Database(url)
+    try:
+        keyring = None
+        if root_key:
+            keyring = Keyring(database, provider_for(root_key))
+            await keyring.open(datetime.now(UTC))  # noqa: TID251 - a program of its own, with its own clock
+        return await verify(database, vkey=vkey, outside=outside, keyring=keyring)
+    finally:
+        await database.close()
+
+
+def _tell(findings: Findings) -> None:
+    print(f"entries        {findings.size}")
+    print(f"root           {findings.root}")
+    print(f"checkpoints    {findings.checkpoints} signed and consistent")
+    print(f"bodies         {findings.bodies_opened} opened, {findings.bodies_erased} erased")
+    for problem in findings.problems:
+        print(f"WRONG          {problem}")
+    print("the log is whole" if not findings.problems else "THE LOG IS NOT WHOLE")
+
+
+if __name__ == "__main__":
+    main()

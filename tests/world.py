@@ -1,0 +1,256 @@
+"""Domain verbs over real HTTP against a real server: what officers and citizens do, as tests say it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import re
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from exchange.app import create_app
+from exchange.cli.run import server_config
+from exchange.deps import Parts
+from exchange.flows import look_after, run_site
+from exchange.flows.sign_in import HASHER
+from exchange.settings import Settings
+from storage.keyring import create_root_key
+
+PASSWORD = "sandi yang panjang sekali"
+PASSWORD_HASH = HASHER.hash(PASSWORD)
+SITE = "6472"
+NIK = "6472091708909901"
+OTHER_NIK = "6472095708929902"
+NAME = "Warga Contoh"
+PHONE = "+6281200009901"
+JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 40
+PDF = b"%PDF-1.7\n" + b"x" * 5000
+SERVICE = "DPMPTSP.NIB"
+AGENCIES = {
+    "DPMPTSP": "DPMPTSP Kota Samarinda",
+    "POLRI": "Polresta Samarinda",
+    "IMIGRASI": "Kantor Imigrasi Samarinda",
+}
+
+
+@dataclass
+class OfficerAt:
+    """A signed-in officer: cookie and CSRF token included in every call."""
+
+    client: httpx.AsyncClient
+    username: str
+    agency: str
+    csrf: str = ""
+
+    async def post(self, path: str, **arguments: Any) -> httpx.Response:
+        headers = {"X-CSRF-Token": self.csrf, **arguments.pop("headers", {})}
+        return await self.client.post(path, headers=headers, **arguments)
+
+    async def get(self, path: str, **arguments: Any) -> httpx.Response:
+        return await self.client.get(path, **arguments)
+
+
+@dataclass
+class World:
+    origin: str
+    app: FastAPI
+    client: httpx.AsyncClient
+    clients: list[httpx.AsyncClient] = field(default_factory=list)
+
+    @property
+    def parts(self) -> Parts:
+        parts: Parts = self.app.state.parts
+        return parts
+
+    def browser(self) -> httpx.AsyncClient:
+        client = httpx.AsyncClient(base_url=self.origin, timeout=20)
+        self.clients.append(client)
+        return client
+
+    async def officer(self, agency: str = "DPMPTSP", name: str = "petugas") -> OfficerAt:
+        """An officer of ``agency``, enrolled when new, signed in."""
+        username = f"{name}.{agency.lower()}"
+        with contextlib.suppress(Exception):
+            await run_site.add_officer(
+                self.parts.database,
+                self.parts.keyring,
+                self.parts.appender,
+                username=username,
+                name="Petugas Contoh",
+                agency_id=f"{agency}@{SITE}",
+                counter="Loket 3",
+                role="officer",
+                password_hash=PASSWORD_HASH,
+            )
+        client = self.browser()
+        answer = await client.post("/v1/session", json={"username": username, "password": PASSWORD})
+        assert answer.status_code == 201, answer.text
+        return OfficerAt(client, username, f"{agency}@{SITE}", answer.json()["csrf"])
+
+    async def enrols(self, officer: OfficerAt, nik: str = NIK, phone: str | None = PHONE) -> str:
+        contacts = [{"channel": "whatsapp", "value": phone}] if phone else []
+        answer = await officer.post("/v1/subjects", json={"nik": nik, "name": NAME, "contacts": contacts})
+        assert answer.status_code in {200, 201}, answer.text
+        return str(answer.json()["subject_ref"])
+
+    async def stores(
+        self, officer: OfficerAt, subject: str, kind: str = "KTP", content: bytes = JPEG, **query: str
+    ) -> httpx.Response:
+        media_type = "application/pdf" if content.startswith(b"%PDF") else "image/jpeg"
+        return await officer.post(
+            f"/v1/subjects/{subject}/documents",
+            params={"type": kind, **query},
+            content=content,
+            headers={"Content-Type": media_type, "Content-Digest": content_digest(content)},
+        )
+
+    async def asks(self, officer: OfficerAt, subject: str, service: str = SERVICE, **more: Any) -> dict[str, Any]:
+        body = {"subject_ref": subject, "service": service, "channel": "qr", **more}
+        answer = await officer.post("/v1/consent-requests", json=body)
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    async def inbox(self, kind: str | None = None) -> list[dict[str, Any]]:
+        """What was sent, as soon as the outbox is empty."""
+        for _ in range(100):
+            async with self.parts.database.transaction() as transaction:
+                waiting = await transaction.raw.fetchval("SELECT count(*) FROM outbox WHERE state = 'waiting'")
+            if not waiting:
+                break
+            await asyncio.sleep(0.05)
+        messages = await look_after.sent(self.parts.database, self.parts.keyring)
+        return [message for message in messages if kind is None or message["kind"] == kind]
+
+    async def proves(self, browser: httpx.AsyncClient, link: str) -> httpx.Response:
+        """Ask for a code, read it from the inbox, type it; returns the page behind the factor."""
+        path = path_of(link)
+        page = await browser.get(path)
+        sent = await browser.post(path, data={"step": "send", "csrf": csrf_of(page)}, follow_redirects=True)
+        assert sent.status_code == 200, sent.text
+        code = (await self.inbox("otp"))[-1]["code"]
+        return await browser.post(
+            path, data={"step": "code", "csrf": csrf_of(sent), "code": code}, follow_redirects=True
+        )
+
+    async def allows(
+        self, link: str, keys: list[str] | None = None, browser: httpx.AsyncClient | None = None
+    ) -> httpx.Response:
+        """Grant the ticked items; None ticks everything, [] refuses all."""
+        browser = browser or self.browser()
+        page = await self.proves(browser, link)
+        ticks = re.findall(r'name="document" value="([^"]+)"', page.text) if keys is None else keys
+        decision = "grant" if ticks else "refuse"
+        return await browser.post(
+            path_of(link),
+            data={"step": "decide", "csrf": csrf_of(page), "decision": decision, "document": ticks},
+        )
+
+    async def consented(
+        self, officer: OfficerAt, nik: str = NIK, content: bytes = JPEG, service: str = SERVICE
+    ) -> tuple[str, dict[str, Any]]:
+        """(consent id, ticket answer) of a citizen whose KTP is on file and granted."""
+        subject = await self.enrols(officer, nik)
+        stored = await self.stores(officer, subject, content=content)
+        assert stored.status_code in {200, 201}, stored.text
+        asked = await self.asks(officer, subject, service)
+        done = await self.allows(asked["link"])
+        assert done.status_code == 200, done.text
+        state = (await officer.get(f"/v1/consent-requests/{asked['id']}")).json()
+        consent = state["consent_id"]
+        ticket = await officer.post("/v1/tickets", json={"consent_id": consent})
+        assert ticket.status_code == 201, ticket.text
+        return consent, dict(ticket.json())
+
+    async def fetches(self, officer: OfficerAt, ticket: dict[str, Any], number: int = 0) -> httpx.Response:
+        document = ticket["documents"][number]
+        return await officer.get(
+            document["content_url"], headers={"Authorization": f"Bearer {ticket['ticket']}"}
+        )
+
+    async def entries(self) -> list[dict[str, Any]]:
+        """Every entry of the log, opened, oldest first."""
+        from storage.ledger.history import opened
+
+        async with self.parts.database.transaction() as transaction:
+            rows = await transaction.raw.fetch("SELECT * FROM audit_event ORDER BY idx")
+        import json
+
+        return [json.loads(opened(await self.parts.keyring.trail(row["subject_ref"]), row)[1]) for row in rows]
+
+    async def close(self) -> None:
+        for client in self.clients:
+            await client.aclose()
+
+
+def content_digest(content: bytes) -> str:
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(content).digest()).decode()}:"
+
+
+def csrf_of(page: httpx.Response) -> str:
+    found = re.search(r'name="csrf" value="([0-9a-f]+)"', page.text)
+    assert found, page.text[:500]
+    return found.group(1)
+
+
+def path_of(link: str) -> str:
+    return "/" + link.split("/", 3)[3]
+
+
+@contextlib.asynccontextmanager
+async def running_world(
+    folder: Path, *, database_url: str, store: Any, **changes: Any
+) -> AsyncIterator[World]:
+    """A served application on a free port of loopback, with agencies; everything else is up to the test."""
+    root_key = folder / "root.key"
+    create_root_key(root_key)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = Settings(
+        **{
+            "listen": f"127.0.0.1:{port}",
+            "data_dir": folder,
+            "database_url": SecretStr(database_url),
+            "s3_endpoint": store.endpoint,
+            "s3_access_key": SecretStr(store.access_key),
+            "s3_secret_key": SecretStr(store.secret_key),
+            "root_key": f"file:{root_key}",
+            "upload_limit_bytes": 1_000_000,
+            "upload_idle_limit_s": 1.0,
+            **changes,
+        }
+    )
+    app = create_app(settings)
+    server = uvicorn.Server(server_config(settings, app))
+    server.install_signal_handlers = lambda: None  # type: ignore[method-assign]
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        if serving.done():
+            await serving
+            raise RuntimeError("the server did not start")
+        await asyncio.sleep(0.01)
+    world = World(settings.origin, app, httpx.AsyncClient(base_url=settings.origin, timeout=20))
+    world.clients.append(world.client)
+    parts = world.parts
+    await run_site.add_site(parts.database, site_id=SITE, name="MPP Kota Samarinda", zone="Asia/Makassar")
+    for code, name in AGENCIES.items():
+        services = [row.code for row in parts.catalogue.services.values() if row.agency == code]
+        await run_site.add_agency(
+            parts.database, parts.keyring, parts.appender, code=code, site_id=SITE, name=name, services=services
+        )
+    try:
+        yield world
+    finally:
+        await world.close()
+        server.should_exit = True
+        await serving
