@@ -11,6 +11,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ulid import ULID
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 # JSON and forms are small; only the intake streams, under its own limit.
 PLAIN_BODY_LIMIT_BYTES = 65_536
@@ -25,6 +26,26 @@ _HEADERS = [
 ]
 _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 _log = logging.getLogger("berkas.access")
+
+
+class Protocol(HttpToolsProtocol):
+    """HTTP/1.1 that forgives a body longer than announced: the surplus is thrown away, the request under way is
+    answered, and the connection ends. (Without this the surplus is read as a broken next request and its 400 takes the
+    place of the answer.)"""
+
+    surplus = False
+
+    def data_received(self, data: bytes) -> None:
+        if not self.surplus:
+            super().data_received(data)
+
+    def send_400_response(self, msg: str) -> None:
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            super().send_400_response(msg)
+            return
+        self.surplus = True
+        cycle.keep_alive = False
 
 
 class Edge:

@@ -45,6 +45,7 @@ TABLE: dict[type[Exception], str] = {
     storage_errors.WorkPoisoned: "BK-2001",
 }
 
+_NUMBER_CODES = {"number": "BK-3009", "contact": "BK-2005"}
 _HTTP_CODES = {401: "BK-1001", 404: "BK-9004", 405: "BK-9005", 400: "BK-9006", 413: "BK-3005", 415: "BK-3006"}
 
 
@@ -125,6 +126,7 @@ async def _known(request: Request, error: Exception) -> Response:
     retry_s = getattr(error, "retry_after_s", 2 if PROBLEMS[code].status == 503 else None)  # noqa: PLR2004
     errors = None
     if isinstance(error, NumberError):
+        code = _NUMBER_CODES.get(error.field, code)
         errors = [{"pointer": f"/{error.field}", "code": error.rule}]
     headers = {"Retry-After": str(retry_s)} if retry_s is not None else {}
     if isinstance(error, storage_errors.UploadBroken):

@@ -81,8 +81,9 @@ def version_id(document_id: str, version: int) -> str:
     return f"{document_id}/{version}"
 
 
-async def document_for(transaction: Transaction, subject_ref: str, document_type: str, kind: str) -> str:
-    """The document's id; made when this is the first copy of the paper."""
+async def locked_document(transaction: Transaction, subject_ref: str, document_type: str, kind: str) -> str:
+    """The document's id, made when this is the first copy of the paper; its row is locked, so that two intakes take
+    two version numbers. No batch ever locks a ``document`` row."""
     await transaction.raw.execute(
         "INSERT INTO document (id, subject_ref, type, kind) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
         new_id("d"),
@@ -91,7 +92,7 @@ async def document_for(transaction: Transaction, subject_ref: str, document_type
         kind,
     )
     found = await transaction.raw.fetchval(
-        "SELECT id FROM document WHERE subject_ref = $1 AND type = $2 AND kind = $3",
+        "SELECT id FROM document WHERE subject_ref = $1 AND type = $2 AND kind = $3 FOR UPDATE",
         subject_ref,
         document_type,
         kind,
@@ -101,18 +102,17 @@ async def document_for(transaction: Transaction, subject_ref: str, document_type
 
 async def begin_intake(
     transaction: Transaction, *, document_id: str, version: int, object_key: str, wrapped_key: bytes, now: datetime
-) -> bool:
-    """False when another intake took this version number first."""
-    taken = await transaction.raw.fetchval(
+) -> None:
+    """The pending row, under the document's lock."""
+    await transaction.raw.execute(
         "INSERT INTO intake (object_key, document_id, version, wrapped_key, started_at) "
-        "VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING object_key",
+        "VALUES ($1, $2, $3, $4, $5)",
         object_key,
         document_id,
         version,
         wrapped_key,
         now,
     )
-    return taken is not None
 
 
 async def next_version(transaction: Transaction, document_id: str) -> int:

@@ -36,6 +36,7 @@ PHONE = "+6281200009901"
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 40
 PDF = b"%PDF-1.7\n" + b"x" * 5000
 SERVICE = "DPMPTSP.NIB"
+ANSWERS = {"legal_entity": False, "represented": False}
 AGENCIES = {
     "DPMPTSP": "DPMPTSP Kota Samarinda",
     "POLRI": "Polresta Samarinda",
@@ -115,7 +116,7 @@ class World:
         )
 
     async def asks(self, officer: OfficerAt, subject: str, service: str = SERVICE, **more: Any) -> dict[str, Any]:
-        body = {"subject_ref": subject, "service": service, "channel": "qr", **more}
+        body = {"subject_ref": subject, "service": service, "channel": "qr", "answers": ANSWERS, **more}
         answer = await officer.post("/v1/consent-requests", json=body)
         assert answer.status_code == 201, answer.text
         return dict(answer.json())

@@ -17,6 +17,7 @@ from exchange import logs
 from exchange.app import create_app
 from exchange.cli import setup
 from exchange.cli.sandbox import facts, seed
+from exchange.edge import Protocol
 from exchange.settings import Settings, SettingsRefused
 from storage.embedded.services import Services
 
@@ -62,7 +63,7 @@ def server_config(settings: Settings, app: FastAPI) -> uvicorn.Config:
         app,
         host=settings.host,
         port=settings.port,
-        http="httptools",
+        http=Protocol,
         access_log=False,  # it would print the codes of citizens' links
         log_config=None,
         server_header=False,

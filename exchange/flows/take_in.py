@@ -25,8 +25,8 @@ from storage.documents import (
     VERSIONS,
     DocumentVersion,
     begin_intake,
-    document_for,
     end_intake,
+    locked_document,
     next_version,
     version_id,
 )
@@ -41,7 +41,6 @@ from storage.vault import NewPlace, Stored, Vault
 # An intake older than this may not become ready; ``tidy_up`` deletes only what is older still (F23).
 INTAKE_LIFE = timedelta(minutes=9)
 HEAD_BYTES = 64
-VERSION_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,22 +154,20 @@ async def _reserved(
 ) -> NewPlace:
     about = keyring.keyed_hash("about", paper.about) if paper.about else ""
     kind = "/".join((paper.level or "", paper.background or "", about))
-    for _ in range(VERSION_TRIES):
-        async with database.transaction() as transaction:
-            document_id = await document_for(transaction, trail.subject_ref, document_type.code, kind)
-            version = await next_version(transaction, document_id)
+    await keyring.document_key(trail.subject_ref)  # resolved before anything is locked
+    async with database.transaction() as transaction:
+        document_id = await locked_document(transaction, trail.subject_ref, document_type.code, kind)
+        version = await next_version(transaction, document_id)
         place = await vault.new_place(trail.subject_ref, document_id, version)
-        async with database.transaction() as transaction:
-            if await begin_intake(
-                transaction,
-                document_id=document_id,
-                version=version,
-                object_key=place.object_key,
-                wrapped_key=place.wrapped_key,
-                now=now,
-            ):
-                return place
-    raise StorageError("too many copies of one paper at the same time")
+        await begin_intake(
+            transaction,
+            document_id=document_id,
+            version=version,
+            object_key=place.object_key,
+            wrapped_key=place.wrapped_key,
+            now=now,
+        )
+    return place
 
 
 async def _inspected(body: Body) -> AsyncIterator[bytes]:

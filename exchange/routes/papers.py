@@ -109,7 +109,9 @@ async def request_consent(parts: Wired, officer: CurrentOfficer, body: RequestIn
     evaluation = await check_requirements.evaluated(
         parts.database, parts.catalogue, service, body.subject_ref, body.parties, body.answers, today_at(parts.zone)
     )
-    items = requestable(parts.catalogue, service, evaluation, choose=body.documents)
+    items = requestable(
+        parts.catalogue, service, evaluation, subject_ref=body.subject_ref, choose=body.documents
+    )
     life_s = settings.request_life_counter_s if body.channel == "qr" else settings.request_life_message_s
     asked = await ask_consent.ask(
         parts.database,

@@ -80,7 +80,7 @@ class EmbeddedStore:
         *,
         binary: Path | None = None,
     ) -> None:
-        self._folder = Path(data_dir).absolute()
+        self._folder = Path(data_dir).resolve()  # an orphan is known by this very spelling
         self._data = self._folder / "data"
         self._state_file = self._folder / "store.json"
         self._log = self._folder / "server.log"
@@ -99,9 +99,9 @@ class EmbeddedStore:
         if self._child is not None:
             raise RuntimeError("this embedded store was started already")
         kind, binary = self._choose(read_state(self._state_file).get("kind"))
-        prepare_folder(self._folder)
-        self._lock.take()
         try:
+            prepare_folder(self._folder)
+            self._lock.take()
             user = server_user(self._data, "nobody", "postgres")
             state = self._state(kind, user)
             process.stop_orphans(PROGRAM[kind], data_argument(kind, self._data), _STOP)
@@ -115,6 +115,9 @@ class EmbeddedStore:
             state["ports"] = self._ports
             if state != read_state(self._state_file):
                 write_state(self._state_file, state)
+        except OSError as error:
+            self.stop()
+            raise EmbeddedServiceError(f"The object store cannot use {self._folder}: {error}.") from error
         except BaseException:
             self.stop()
             raise

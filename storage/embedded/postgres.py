@@ -7,8 +7,6 @@ and passwords, 0600), `server.log` and `lock`.
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 import signal
 import subprocess
 import time
@@ -25,20 +23,25 @@ from storage.embedded.place import (
     ServerUser,
     free_ports,
     last_lines,
-    new_password,
-    own_folder,
     prepare_folder,
     read_state,
     server_user,
     shorten_log,
-    sync_folder,
     write_state,
 )
 from storage.embedded.postgres_binaries import Binaries, find_binaries
+from storage.embedded.postgres_cluster import (
+    APP,
+    DATABASE,
+    ENVIRONMENT,
+    OWNER,
+    ROLES,
+    SUPERUSER,
+    Cluster,
+    first_problem,
+)
 from storage.embedded.postgres_probe import demands_scram
 
-_DATABASE, _SUPERUSER, _OWNER, _APP = "berkas", "postgres", "berkas_owner", "berkas_app"
-_ROLES = (_SUPERUSER, _OWNER, _APP)
 # Fast shutdown writes a checkpoint; immediate shutdown leaves recovery to the next start.
 _STOP = ((signal.SIGINT, 6.0), (signal.SIGQUIT, 2.0))
 # After kill -9 old backends or their shared memory can hold the cluster for a while (attacks-and-faults F25).
@@ -87,7 +90,7 @@ class EmbeddedPostgres:
     """Starts and stops one PostgreSQL server on one data folder."""
 
     def __init__(self, data_dir: Path) -> None:
-        self._folder = Path(data_dir).absolute()
+        self._folder = Path(data_dir).resolve()  # an orphan is known by this very spelling
         self._data = self._folder / "data"
         self._state_file = self._folder / "postgres.json"
         self._log = self._folder / "server.log"
@@ -102,15 +105,18 @@ class EmbeddedPostgres:
         if self._child is not None:
             raise RuntimeError("this embedded PostgreSQL was started already")
         binaries = find_binaries(self._major(), self._data)
-        prepare_folder(self._folder)
-        self._lock.take()
         try:
+            prepare_folder(self._folder)
+            self._lock.take()
             user = server_user(self._data, "postgres", "nobody")
-            state = self._cluster(binaries, user)
             process.stop_orphans("postgres", str(self._data), _STOP)
             self._forget_stale_pid()
+            state = self._cluster_state(Cluster(self._folder, self._state_file, binaries, user))
             shorten_log(self._log)
             port = self._run(binaries, user, state)
+        except OSError as error:
+            self.stop()
+            raise EmbeddedServiceError(f"PostgreSQL cannot use {self._folder}: {error}.") from error
         except BaseException:
             self.stop()
             raise
@@ -136,9 +142,9 @@ class EmbeddedPostgres:
             return f"postgresql://{role}:{quote(state['passwords'][role])}@{HOST}:{state['port']}/{database}"
 
         return PostgresEndpoint(
-            owner_url=url(_OWNER, _DATABASE),
-            app_url=url(_APP, _DATABASE),
-            superuser_url=url(_SUPERUSER, "postgres"),
+            owner_url=url(OWNER, DATABASE),
+            app_url=url(APP, DATABASE),
+            superuser_url=url(SUPERUSER, "postgres"),
             host=HOST,
             port=state["port"],
             version=state["version"],
@@ -160,91 +166,15 @@ class EmbeddedPostgres:
                 f"{self._data} is not a PostgreSQL cluster; nothing was changed."
             ) from None
 
-    def _cluster(self, binaries: Binaries, user: ServerUser | None) -> dict[str, Any]:
-        """The state of the cluster, which is made when it is missing. A half-made one is thrown away."""
+    def _cluster_state(self, cluster: Cluster) -> dict[str, Any]:
+        """The state of the cluster: made when it is missing, with new passwords when their file was lost."""
         if not (self._data / "PG_VERSION").exists():
-            return self._make_cluster(binaries, user)
+            return cluster.make()
         state = read_state(self._state_file)
-        if set(state.get("passwords", ())) == set(_ROLES):
+        passwords = state.get("passwords")
+        if isinstance(passwords, dict) and set(passwords) == set(ROLES):
             return state
-        # The file with the passwords was lost: the cluster is ours, so it gets new ones.
-        state = {"passwords": {role: new_password() for role in _ROLES}}
-        process.stop_orphans("postgres", str(self._data), _STOP)
-        self._forget_stale_pid()
-        commands = [f"ALTER ROLE {role} PASSWORD '{state['passwords'][role]}'" for role in _ROLES]
-        self._single_user(binaries, user, self._data, commands)
-        write_state(self._state_file, state)
-        return state
-
-    def _make_cluster(self, binaries: Binaries, user: ServerUser | None) -> dict[str, Any]:
-        if self._data.exists():
-            raise EmbeddedServiceError(
-                f"{self._data} exists but is not a PostgreSQL cluster; nothing was changed."
-            )
-        staging, secret_file = self._folder / "data.new", self._folder / "initdb.password"
-        if staging.exists():
-            shutil.rmtree(staging)  # an earlier first start was interrupted
-        passwords = {role: new_password() for role in _ROLES}
-        own_folder(staging, user)
-        try:
-            secret_file.unlink(missing_ok=True)
-            with os.fdopen(os.open(secret_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(passwords[_SUPERUSER])
-            if user is not None:
-                os.chown(secret_file, user.uid, user.gid)
-            command: list[str | Path] = [
-                binaries.folder / "initdb",
-                "-D",
-                staging,
-                "-U",
-                _SUPERUSER,
-                "--auth=scram-sha-256",
-            ]
-            command += [f"--pwfile={secret_file}", "--encoding=UTF8", "--locale=C", "--data-checksums"]
-            self._tool(binaries, user, command, cwd=staging)
-        finally:
-            secret_file.unlink(missing_ok=True)
-        commands = [
-            f"CREATE ROLE {_OWNER} LOGIN PASSWORD '{passwords[_OWNER]}'",
-            f"CREATE ROLE {_APP} LOGIN PASSWORD '{passwords[_APP]}'",
-            f"CREATE DATABASE {_DATABASE} OWNER {_OWNER}",
-            f"REVOKE ALL ON DATABASE {_DATABASE} FROM PUBLIC",
-            f"GRANT CONNECT ON DATABASE {_DATABASE} TO {_APP}",
-        ]
-        self._single_user(binaries, user, staging, commands)
-        state = {"passwords": passwords}
-        write_state(self._state_file, state)
-        staging.rename(self._data)  # last: from here on the cluster exists
-        sync_folder(self._folder)
-        return state
-
-    def _single_user(
-        self, binaries: Binaries, user: ServerUser | None, data: Path, commands: list[str]
-    ) -> None:
-        """Runs SQL without a listening server, so that no port is ever open before the passwords are set."""
-        arguments: list[str | Path] = [binaries.folder / "postgres", "--single", "-j", "-D", data]
-        arguments += ["-c", "log_min_error_statement=panic", "-c", "log_error_verbosity=terse", "postgres"]
-        # With -j a statement ends at a semicolon and an empty line.
-        output = self._tool(binaries, user, arguments, cwd=data, stdin=";\n\n".join([*commands, ""]).encode())
-        if "ERROR:" in output or "FATAL:" in output:
-            raise EmbeddedServiceError(f"PostgreSQL could not set up its roles: {_first_problem(output)}")
-
-    def _tool(
-        self,
-        binaries: Binaries,
-        user: ServerUser | None,
-        command: list[str | Path],
-        *,
-        cwd: Path,
-        stdin: bytes = b"",
-    ) -> str:
-        paths = [self._data, binaries.folder]
-        code, output = process.run(
-            user, command, cwd=cwd, environment=_environment(), paths=paths, stdin=stdin
-        )
-        if code != 0:
-            raise EmbeddedServiceError(f"{Path(command[0]).name} failed: {_first_problem(output)}")
-        return output
+        return cluster.renew_passwords()
 
     def _forget_stale_pid(self) -> None:
         """Removes a left-over pid file: PostgreSQL refuses to start while any process has the number in it.
@@ -271,8 +201,8 @@ class EmbeddedPostgres:
                 [binaries.folder / "postgres", "-D", self._data, *options],
                 cwd=self._folder,
                 log=self._log,
-                environment=_environment(),
-                paths=[self._data, binaries.folder],
+                environment=ENVIRONMENT,
+                paths=[self._data, binaries.folder / "postgres"],
                 death_signal="INT",
             )
             if self._wait_ready(self._child, port):
@@ -281,7 +211,7 @@ class EmbeddedPostgres:
             self._child = None
             with self._log.open("rb") as file:
                 file.seek(mark)
-                reason = _first_problem(file.read().decode(errors="replace"))
+                reason = first_problem(file.read().decode(errors="replace"))
             if time.monotonic() > end:
                 raise EmbeddedServiceError(
                     f"PostgreSQL does not start: {reason or last_lines(self._log)} ({self._log})"
@@ -301,16 +231,3 @@ class EmbeddedPostgres:
                     return True
             time.sleep(0.02)
         return False
-
-
-def _environment() -> dict[str, str]:
-    """Nothing of ours is inherited: PGDATA or PGPORT of the caller would change what the tools do."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
-
-
-def _first_problem(output: str) -> str:
-    for line in output.splitlines():
-        for mark in ("FATAL:", "PANIC:", "ERROR:", "error:", "setpriv:"):
-            if mark in line:
-                return line.partition(mark)[2].strip().rstrip(".")
-    return " ".join(output.split())[-300:]

@@ -8,7 +8,7 @@ import hashlib
 from jose import jws
 
 from auth.keys import public_jwk
-from tests.world import JPEG, NIK, OTHER_NIK, PDF, SERVICE, World, path_of
+from tests.world import ANSWERS, JPEG, NIK, OTHER_NIK, PDF, SERVICE, World, path_of
 
 
 async def test_the_story(world: World) -> None:
@@ -16,7 +16,7 @@ async def test_the_story(world: World) -> None:
     officer = await world.officer()
     subject = await world.enrols(officer)
 
-    before = (await officer.post("/v1/readiness", json={"nik": NIK, "service": SERVICE})).json()
+    before = (await officer.post("/v1/readiness", json={"nik": NIK, "service": SERVICE, "answers": ANSWERS})).json()
     assert before["subject_ref"] == subject
     assert before["complete"] is False
 
@@ -25,7 +25,7 @@ async def test_the_story(world: World) -> None:
     assert stored.json()["sha256"] == hashlib.sha256(JPEG).hexdigest()
     assert stored.json()["provenance"] == "scan"
 
-    after = (await officer.post("/v1/readiness", json={"nik": NIK, "service": SERVICE})).json()
+    after = (await officer.post("/v1/readiness", json={"nik": NIK, "service": SERVICE, "answers": ANSWERS})).json()
     assert after["complete"] is True
 
     asked = await world.asks(officer, subject)

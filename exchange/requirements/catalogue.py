@@ -1,0 +1,163 @@
+"""The catalogue: document types, groups and services as frozen objects (``domain.md`` 4 and 5).
+
+Loaded and validated once, at start. A catalogue with a mistake does not start: the error names file, line and reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from exchange.requirements.reading import CatalogueError
+
+__all__ = ["Catalogue", "CatalogueError", "DocumentType", "Requirement", "Service", "Validity", "load_catalogue"]
+
+DATA = Path(__file__).parent / "data"
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """``kind``: lifetime, until_event, printed_expiry, months, purpose_window or tax_year; lives are in months."""
+
+    kind: str
+    months: int | None = None
+    typical_months: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NumberRule:
+    """The number printed on a paper. When not ``strict`` a mismatch only warns; ``also`` are accepted older forms."""
+
+    label: str
+    pattern: str
+    strict: bool
+    also: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentType:
+    code: str
+    name_id: str
+    name_en: str
+    issuer: str
+    holder: str
+    number: NumberRule
+    validity: Validity
+    changes_on: tuple[str, ...]
+    native: str
+    formats: tuple[str, ...]
+    pdp_class: str
+    attributes: tuple[str, ...]
+    levels: tuple[str, ...]
+    min_age: str | None
+    confidence: str
+
+    @property
+    def is_file(self) -> bool:
+        """``qr`` and ``api`` are never files: such a paper is only shown at the counter."""
+        return any(form in {"jpg", "png", "pdf"} for form in self.formats)
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One entry of a service's list. ``head`` is doc, group, any_of, all_of, status or form; ``members`` are the
+    alternatives of any_of and group, or the parts of all_of. Modifiers of an outer entry are already filled in."""
+
+    head: str
+    code: str | None = None
+    members: tuple[Requirement, ...] = ()
+    subject: str | None = None
+    when: tuple[str, ...] = ()
+    original: str | None = None
+    must_be_valid: bool = False
+    max_age_months: int | None = None
+    tax_year: str | None = None
+    levels: tuple[str, ...] = ()
+    background: str | None = None
+    optional: bool = False
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """``extras`` holds the fields that only inform: fee, schedule, deadlines, source."""
+
+    code: str
+    agency: str
+    name_id: str
+    name_en: str
+    requirements: tuple[Requirement, ...]
+    output: tuple[str, ...]
+    makes_stale: tuple[str, ...]
+    applicant: str
+    not_delegable: bool
+    legal: str | None
+    extras: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def replaces(self) -> frozenset[str]:
+        """Types of which the service makes a new copy: the held one is the copy to be replaced."""
+        return frozenset(self.output) | frozenset(self.makes_stale)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the API."""
+        return {
+            "code": self.code,
+            "agency": self.agency,
+            "name_id": self.name_id,
+            "name_en": self.name_en,
+            "requirements": [_shown(requirement) for requirement in self.requirements],
+            "output": list(self.output),
+            "not_delegable": self.not_delegable,
+            "legal": self.legal,
+        } | {name: value for name, value in self.extras.items() if name not in {"source", "note"}}
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All mappings are read-only and by code."""
+
+    document_types: Mapping[str, DocumentType]
+    groups: Mapping[str, tuple[Requirement, ...]]
+    services: Mapping[str, Service]
+    conditions: Mapping[str, str]
+    statuses: Mapping[str, Mapping[str, Any]]
+    agencies: Mapping[str, Mapping[str, Any]]
+    core_codes: frozenset[str]
+    never_shared: frozenset[str]
+    short_life: frozenset[str]
+    existence_sensitive: frozenset[str]
+
+    def at_counter(self, code: str) -> bool:
+        """Never taken from the shared store: bound to one request, biometric, or no file at all."""
+        return code in self.never_shared or not self.document_types[code].is_file
+
+
+def load_catalogue(folder: Path | None = None) -> Catalogue:
+    """Both files of ``folder`` (the packaged data by default). Raises ``CatalogueError``."""
+    from exchange.requirements.loader import load
+
+    return load(folder or DATA)
+
+
+def frozen(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(dict(mapping))
+
+
+def _shown(requirement: Requirement) -> dict[str, Any]:
+    shown: dict[str, Any] = {"head": requirement.head, "code": requirement.code}
+    for name in ("subject", "original", "max_age_months", "tax_year", "background", "note"):
+        if (value := getattr(requirement, name)) is not None:
+            shown[name] = value
+    for name in ("when", "levels"):
+        if value := getattr(requirement, name):
+            shown[name] = list(value)
+    for name in ("must_be_valid", "optional"):
+        if getattr(requirement, name):
+            shown[name] = True
+    if requirement.members:
+        shown["members"] = [_shown(member) for member in requirement.members]
+    return shown

