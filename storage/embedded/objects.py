@@ -49,6 +49,7 @@ from storage.embedded.store_kinds import (
 )
 
 _STOP = ((signal.SIGTERM, 5.0),)
+_SOCKETS_PREFIX = "berkas-s3-"
 _ATTEMPTS, _READY_SECONDS = 3, 20.0
 
 
@@ -112,7 +113,7 @@ class EmbeddedStore:
                 state["fsync"] = True
             if state.get("binary") != self._mark(binary):
                 state |= {"binary": self._mark(binary), "version": version_of(kind, binary)}
-            state["ports"] = self._ports
+            state |= {"ports": self._ports, "sockets": str(self._sockets)}
             if state != read_state(self._state_file):
                 write_state(self._state_file, state)
         except OSError as error:
@@ -172,12 +173,14 @@ class EmbeddedStore:
 
     def _run(self, kind: Kind, binary: Path, user: ServerUser | None, state: dict[str, Any]) -> None:
         wanted: object = state.get("ports")
+        _remove_sockets_of_a_killed_run(state.get("sockets"))
         for _ in range(_ATTEMPTS):
             self._ports = free_ports(PORTS[kind], wanted=wanted)
-            self._sockets = Path(tempfile.mkdtemp(prefix="berkas-"))
+            self._sockets = Path(tempfile.mkdtemp(prefix=_SOCKETS_PREFIX))
             if user is not None:
                 self._sockets.chmod(0o700)
                 _give(self._sockets, user)
+            self._remove_grpc_sockets()  # the ports are free, so nobody uses these
             self._forget_old_addresses()
             what = launch(
                 kind, binary, self._data, self._ports, state["access_key"], state["secret_key"], self._sockets
@@ -244,6 +247,16 @@ class EmbeddedStore:
     def _mark(binary: Path) -> list[object]:
         facts = binary.stat()
         return [str(binary), facts.st_size, facts.st_mtime_ns]
+
+
+def _remove_sockets_of_a_killed_run(recorded: object) -> None:
+    """Removes the short-lived folder that a run which was killed could not remove; never anything else."""
+    if isinstance(recorded, str) and Path(recorded).name.startswith(_SOCKETS_PREFIX):
+        for name in ("filer.sock", "s3.sock"):
+            with contextlib.suppress(OSError):
+                Path(recorded, name).unlink()
+        with contextlib.suppress(OSError):
+            Path(recorded).rmdir()
 
 
 def _give(folder: Path, user: ServerUser) -> None:

@@ -21,6 +21,7 @@ HOST = "127.0.0.1"
 # port; SeaweedFS derives its gRPC port as port + 10000, which must stay below that line too.
 _LOWEST_PORT, _HIGHEST_PORT, GRPC_OFFSET = 15_000, 22_767, 10_000
 _LOG_LIMIT_BYTES = 5_000_000
+_SEARCH_CAPABILITIES = {"dac_read_search": 2, "dac_override": 1}  # numbers of linux/capability.h
 
 
 class EmbeddedServiceError(Exception):
@@ -62,17 +63,35 @@ def server_user(data: Path, *candidates: str) -> ServerUser | None:
     )
 
 
-def needs_search_capability(path: Path, user: ServerUser) -> bool:
-    """Whether some folder above `path` is closed to `user`."""
-    for folder in path.resolve().parents:
+def closed_folder(path: Path, user: ServerUser) -> Path | None:
+    """The topmost folder above `path` that `user` cannot pass through."""
+    for folder in reversed(path.resolve().parents):
         facts = folder.stat()
         if facts.st_uid == user.uid:
             bit = stat.S_IXUSR
         else:
             bit = stat.S_IXGRP if facts.st_gid == user.gid else stat.S_IXOTH
         if not facts.st_mode & bit:
-            return True
-    return False
+            return folder
+    return None
+
+
+def search_capability(closed: Path, user: ServerUser) -> str:
+    """The least capability of ours that opens closed folders to a server.
+
+    A container often withholds DAC_READ_SEARCH and leaves the wider DAC_OVERRIDE; for a trial in a container
+    that is better than no start. Raises `EmbeddedServiceError` when we have neither.
+    """
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        held = int(next(line.split()[1] for line in lines if line.startswith("CapPrm:")), 16)
+        for name, number in _SEARCH_CAPABILITIES.items():
+            if held >> number & 1:
+                return name
+    raise EmbeddedServiceError(
+        f"{closed} is closed to the account {user.name}, which the server runs as: open it with "
+        f"`chmod o+x {closed}`, or choose a BERKAS_DATA_DIR elsewhere."
+    )
 
 
 def prepare_folder(folder: Path) -> None:

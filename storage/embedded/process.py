@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
-from storage.embedded.place import ServerUser, needs_search_capability
+from storage.embedded.place import ServerUser, closed_folder, search_capability
 
 _jobs: queue.SimpleQueue[tuple[Callable[[], subprocess.Popen[bytes]], Future[subprocess.Popen[bytes]]]] = (
     queue.SimpleQueue()
@@ -61,7 +61,7 @@ def command_as(
     """The argument list and the `Popen` keywords that run `command` as `user`.
 
     `user` None means: as we are. `paths` are what the server must reach: where a parent folder is closed to
-    its user, it gets the one capability to search it (DAC_READ_SEARCH) and nothing else.
+    its user, it gets the one capability to pass through (DAC_READ_SEARCH) and nothing else.
     `death_signal` (a name such as INT) is what the child gets when we die.
     """
     plain = [str(part) for part in command]
@@ -73,9 +73,11 @@ def command_as(
     options: list[str] = []
     if user is not None:
         options += [f"--reuid={user.uid}", f"--regid={user.gid}", "--clear-groups", "--no-new-privs"]
-        if any(needs_search_capability(path, user) for path in paths):
+        closed = next(filter(None, (closed_folder(path, user) for path in paths)), None)
+        if closed is not None:
+            capability = search_capability(closed, user)
             # Without the securebit access(2), which MinIO asks, does not count capabilities.
-            options += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+            options += [f"--inh-caps=+{capability}", f"--ambient-caps=+{capability}"]
             options += ["--securebits=+no_setuid_fixup"]
     if death_signal is not None:
         options.append(f"--pdeathsig={death_signal}")

@@ -270,6 +270,26 @@ def test_a_closed_parent_folder(folder: Path) -> None:
         server.stop()
 
 
+@pytest.mark.skipif(not AS_ROOT or shutil.which("setpriv") is None, reason="needs root and setpriv")
+@pytest.mark.parametrize(
+    ("dropped", "outcome"),
+    [("dac_read_search", "PostgresEndpoint("), ("dac_read_search,-dac_override", "is closed to the account")],
+)
+def test_a_closed_parent_folder_in_a_container(folder: Path, dropped: str, outcome: str) -> None:
+    """Root without DAC_READ_SEARCH, as container runtimes start it by default."""
+    closed = folder.parent / "closed"
+    closed.mkdir(mode=0o700)
+    program = (
+        "import sys; from pathlib import Path; from storage.embedded.postgres import EmbeddedPostgres\n"
+        "server = EmbeddedPostgres(Path(sys.argv[1])); print(server.start()); server.stop()\n"
+    )
+    done = subprocess.run(
+        ["setpriv", f"--bounding-set=-{dropped}", "--", sys.executable, "-c", program, closed / "postgres"],
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert outcome in done.stdout + done.stderr
+
+
 def test_as_an_ordinary_user(folder: Path) -> None:
     """Root hands the whole start to another user, with the machine's own Python."""
     python = "/usr/bin/python3"

@@ -1,0 +1,76 @@
+"""``berkas demo``: the story, step by step, on real files, with a refused case at each step."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import typer
+
+from exchange.cli import setup
+from exchange.cli.demo.story import Refusal, Story
+from exchange.cli.sandbox.facts import read_facts
+from exchange.settings import SettingsRefused
+
+START_WITHIN_S = 90
+STOP_WITHIN_S = 15
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(demo)
+
+
+def demo(
+    file: Path | None = typer.Option(None, help="Your own PDF or JPEG instead of a synthetic one."),  # noqa: B008
+) -> None:
+    """Walk the whole story against the running sandbox, or one started for it. Exit code 3 when a step fails."""
+    if file is not None and not file.is_file():
+        raise SettingsRefused(f"{file} is not a file")
+    settings = setup.load_settings()
+    with _sandbox(setup.data_dir(settings)) as facts:
+        try:
+            Story(facts, file, say=typer.echo).tell()
+        except Refusal as refusal:
+            typer.echo(f"\nTHE STORY BROKE: {refusal}", err=True)
+            raise typer.Exit(3) from None
+
+
+@contextmanager
+def _sandbox(data_dir: Path) -> Iterator[dict[str, Any]]:
+    """The facts of a sandbox that answers; started here, and stopped again, when none does."""
+    facts = _answering(data_dir)
+    if facts is not None:
+        yield facts
+        return
+    typer.echo("no sandbox is running: starting one for the demo ...")
+    command = [sys.executable, "-m", "exchange.cli", "up"]
+    log = data_dir / "demo-up.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
+        try:
+            until_s = time.monotonic() + START_WITHIN_S
+            while (facts := _answering(data_dir)) is None:
+                if process.poll() is not None or time.monotonic() > until_s:
+                    raise SettingsRefused(f"the sandbox did not start; see {log}")
+                time.sleep(0.3)
+            yield facts
+        finally:
+            process.terminate()
+            process.wait(STOP_WITHIN_S)
+
+
+def _answering(data_dir: Path) -> dict[str, Any] | None:
+    try:
+        facts = read_facts(data_dir)
+        with urlopen(f"{facts['origin']}/health/ready", timeout=2) as answer:  # noqa: S310 - our own address
+            return facts if json.load(answer)["status"] == "ok" else None
+    except (SettingsRefused, URLError, OSError, KeyError, ValueError):
+        return None
