@@ -23,20 +23,22 @@ def verify(
     as_json: bool = typer.Option(False, "--json", help="For programs."),
 ) -> None:
     """Recompute the whole log from the database. Exit code 0 whole, 3 not whole, 1 unreadable."""
-    settings = setup.running_settings()
-    key = vkey or read_facts(settings.data_dir)["log_vkey"]
-    command = [sys.executable, "-m", "storage.ledger.verify", "--vkey", key]
-    command += ["--checkpoint", str(checkpoint)] if checkpoint else []
-    command += ["--json"] if as_json else []
-    database_url = settings.database_url.get_secret_value() if settings.database_url else ""
-    environment = {**os.environ, "BERKAS_DATABASE_URL": database_url, "BERKAS_ROOT_KEY": settings.root_key or ""}
-    environment["PYTHONPATH"] = os.pathsep.join((str(setup.checkout()), os.environ.get("PYTHONPATH", "")))
-    raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
+    with setup.reachable() as settings:
+        key = vkey or read_facts(settings.data_dir)["log_vkey"]
+        command = [sys.executable, "-m", "storage.ledger.verify", "--vkey", key]
+        command += ["--checkpoint", str(checkpoint)] if checkpoint else []
+        command += ["--json"] if as_json else []
+        database_url = settings.database_url.get_secret_value() if settings.database_url else ""
+        environment = {**os.environ, "BERKAS_DATABASE_URL": database_url, "BERKAS_ROOT_KEY": settings.root_key or ""}
+        environment["PYTHONPATH"] = os.pathsep.join((str(setup.checkout()), os.environ.get("PYTHONPATH", "")))
+        code = subprocess.run(command, env=environment, check=False).returncode
+    raise typer.Exit(code)
 
 
 @app.command("checkpoint")
 def checkpoint() -> None:
     """Print the published checkpoint of the running application, to be kept elsewhere."""
-    settings = setup.running_settings()
-    with urlopen(f"http://{settings.listen}/log/checkpoint", timeout=5) as answer:  # noqa: S310 - our own address
+    settings = setup.load_settings()
+    origin = read_facts(setup.data_dir(settings))["origin"] if settings.database_url is None else settings.origin
+    with urlopen(f"{origin}/log/checkpoint", timeout=5) as answer:  # noqa: S310 - our own address
         typer.echo(answer.read().decode(), nl=False)

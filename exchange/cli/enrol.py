@@ -14,6 +14,7 @@ from exchange.app import wired
 from exchange.cli import setup
 from exchange.deps import Parts
 from exchange.flows import run_site, sign_in
+from exchange.settings import Settings
 
 site_app = typer.Typer(no_args_is_help=True, help="Places of service.")
 agency_app = typer.Typer(no_args_is_help=True, help="Participating agencies.")
@@ -122,14 +123,13 @@ def _set_officer(username: str, *, active: bool) -> None:
 
 
 def _with_parts(work: Callable[[Parts], Awaitable[Any]]) -> Any:
-    settings = setup.running_settings()
-
-    async def run() -> Any:
+    async def run(settings: Settings) -> Any:
         async with wired(settings) as parts:
             return await work(parts)
 
     try:
-        return asyncio.run(run())
+        with setup.reachable() as settings:
+            return asyncio.run(run(settings))
     except AccessRefused as refused:
         typer.echo(f"refused: {refused.reason}", err=True)
         raise typer.Exit(1) from None

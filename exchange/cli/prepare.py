@@ -38,8 +38,8 @@ def migrate() -> None:
 
 def doctor(as_json: bool = typer.Option(False, "--json", help="For programs.")) -> None:
     """Database, object store, ledger, migrations: each green or red. Exit code 3 when one is red."""
-    settings = setup.running_settings()
-    checks = asyncio.run(_checks(settings))
+    with setup.reachable() as settings:
+        checks = asyncio.run(_checks(settings))
     if as_json:
         typer.echo(json.dumps(checks))
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -82,19 +83,35 @@ def note_running(settings: Settings) -> None:
         json.dump(kept, file)
 
 
-def running_settings() -> Settings:
-    """The environment's settings, else those of the sandbox that runs on the data directory.
+@contextlib.contextmanager
+def reachable() -> Iterator[Settings]:
+    """Settings with a database that answers: the environment's, those of the sandbox that runs on the data directory,
+    or of its servers started for the while when it is not running.
 
-    Raises ``SettingsRefused`` when there is neither.
+    Raises ``SettingsRefused`` when there is nothing on the data directory.
     """
     settings = load_settings()
     if settings.database_url is not None:
-        return settings
+        yield settings
+        return
     path = data_dir(settings) / RUNNING
     if not path.exists():
         raise SettingsRefused("no BERKAS_DATABASE_URL and no sandbox on this data directory (start `berkas up`)")
     kept = {name: value for name, value in json.loads(path.read_text()).items() if value}
-    return Settings(**{**kept, "data_dir": data_dir(settings), "site": settings.site})
+    if _answers(kept["database_url"]):
+        yield Settings(**{**kept, "data_dir": data_dir(settings), "site": settings.site})
+        return
+    with servers(settings) as (ready, _):
+        yield ready
+
+
+def _answers(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or 5432), timeout=1):
+            return True
+    except OSError:
+        return False
 
 
 def migrate(settings: Settings) -> None:

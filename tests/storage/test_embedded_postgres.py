@@ -91,6 +91,31 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(place)
 
 
+@pytest.fixture(scope="module")
+def made_once() -> Iterator[Path]:
+    """A cluster that was started once and stopped; tests work on copies of it, which saves their initdb."""
+    place = Path(tempfile.mkdtemp(prefix="berkas-test-"))
+    place.chmod(0o755)
+    one = EmbeddedPostgres(place / "postgres")
+    one.start()
+    one.stop()
+    yield place / "postgres"
+    shutil.rmtree(place)
+
+
+@pytest.fixture
+def used(folder: Path, made_once: Path) -> EmbeddedPostgres:
+    subprocess.run(["cp", "-a", made_once, folder], check=True)
+    return EmbeddedPostgres(folder)
+
+
+@pytest.fixture
+def running(used: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
+    """A server on a copy of the cluster; whatever the test leaves is stopped."""
+    yield used
+    used.stop()
+
+
 @pytest.fixture
 def server(folder: Path) -> Iterator[EmbeddedPostgres]:
     one = EmbeddedPostgres(folder)
@@ -137,8 +162,8 @@ def test_first_start_gives_three_roles_and_durable_private_settings(
         assert (folder / "data").stat().st_uid != 0
 
 
-def test_nobody_gets_in_without_the_password(server: EmbeddedPostgres, folder: Path) -> None:
-    endpoint = server.start()
+def test_nobody_gets_in_without_the_password(running: EmbeddedPostgres, folder: Path) -> None:
+    endpoint = running.start()
     for role in ("postgres", "berkas_owner", "berkas_app"):
         with pytest.raises(asyncpg.InvalidPasswordError):
             sql(f"postgresql://{role}:wrong@127.0.0.1:{endpoint.port}/berkas", "SELECT 1")
@@ -149,39 +174,39 @@ def test_nobody_gets_in_without_the_password(server: EmbeddedPostgres, folder: P
     assert endpoint.owner_url.split(":")[2].split("@")[0] not in arguments
 
 
-def test_the_log_holds_no_values_of_failed_statements(server: EmbeddedPostgres, folder: Path) -> None:
-    endpoint = server.start()
+def test_the_log_holds_no_values_of_failed_statements(running: EmbeddedPostgres, folder: Path) -> None:
+    endpoint = running.start()
     put_mark(endpoint)
     with pytest.raises(asyncpg.UniqueViolationError):
         sql(endpoint.owner_url, "INSERT INTO mark VALUES ('kept')")
-    log = (folder / "server.log").read_text()
+    log = (folder / "running.log").read_text()
     assert "duplicate key" in log
     assert "kept" not in log
 
 
-def test_second_start_is_quick_and_keeps_everything(server: EmbeddedPostgres, folder: Path) -> None:
-    first = server.start()
+def test_second_start_is_quick_and_keeps_everything(running: EmbeddedPostgres, folder: Path) -> None:
+    first = running.start()
     put_mark(first)
-    server.stop()
+    running.stop()
     assert wait_gone(first.pid, 0.5)
     began = time.monotonic()
-    second = server.start()
+    second = running.start()
     assert time.monotonic() - began < 2
     assert mark_of(second) == "kept"
     assert (second.owner_url, second.port) == (first.owner_url, first.port)
-    server.stop()
-    server.stop()  # harmless
+    running.stop()
+    running.stop()  # harmless
 
 
-def test_killed_server_recovers(server: EmbeddedPostgres, folder: Path) -> None:
+def test_killed_server_recovers(running: EmbeddedPostgres, folder: Path) -> None:
     for cycle in range(3):
-        endpoint = server.start()
+        endpoint = running.start()
         if cycle == 0:
             sql(endpoint.owner_url, "CREATE TABLE n (i int)")
         sql(endpoint.owner_url, f"INSERT INTO n VALUES ({cycle})")
         assert sql(endpoint.owner_url, "SELECT count(*) FROM n") == cycle + 1
         os.kill(endpoint.pid, signal.SIGKILL)
-        server.stop()
+        running.stop()
 
 
 @pytest.mark.parametrize("how", ["death-signal", "no-death-signal"])
@@ -210,17 +235,17 @@ def test_killed_berkas_leaves_nothing_in_the_way(folder: Path, how: str) -> None
         server.stop()
 
 
-def test_a_folder_in_use_is_refused_and_left_alone(server: EmbeddedPostgres, folder: Path) -> None:
-    endpoint = server.start()
+def test_a_folder_in_use_is_refused_and_left_alone(running: EmbeddedPostgres, folder: Path) -> None:
+    endpoint = running.start()
     with pytest.raises(EmbeddedServiceError, match=f"Another Berkas \\(process {os.getpid()}\\) is using"):
         EmbeddedPostgres(folder).start()
     put_mark(endpoint)
     assert mark_of(endpoint) == "kept"
 
 
-def test_a_stale_pid_file_that_names_a_living_stranger(server: EmbeddedPostgres, folder: Path) -> None:
-    put_mark(server.start())
-    server.stop()
+def test_a_stale_pid_file_that_names_a_living_stranger(running: EmbeddedPostgres, folder: Path) -> None:
+    put_mark(running.start())
+    running.stop()
     data = folder / "data"
     owner = data.stat().st_uid
     # The stranger runs as the server's user: only then PostgreSQL itself would give up on the file.
@@ -229,18 +254,18 @@ def test_a_stale_pid_file_that_names_a_living_stranger(server: EmbeddedPostgres,
         pid_file = data / "postmaster.pid"
         pid_file.write_text(f"{stranger.pid}\n{data}\n1\n5432\n\n127.0.0.1\n  1 1\nready\n")
         os.chown(pid_file, owner, -1)
-        assert mark_of(server.start()) == "kept"
+        assert mark_of(running.start()) == "kept"
         assert stranger.poll() is None
     finally:
         stranger.kill()
         stranger.wait()
 
 
-def test_a_busy_port_picks_another(server: EmbeddedPostgres, folder: Path) -> None:
-    first = server.start()
-    server.stop()
+def test_a_busy_port_picks_another(running: EmbeddedPostgres, folder: Path) -> None:
+    first = running.start()
+    running.stop()
     with socket.create_server(("127.0.0.1", first.port)):
-        second = server.start()
+        second = running.start()
         assert second.port != first.port
         put_mark(second)
 
@@ -356,15 +381,15 @@ def test_a_foreign_data_folder_is_refused(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut off"])
-def test_lost_passwords_are_renewed(server: EmbeddedPostgres, folder: Path, damage: str) -> None:
-    first = server.start()
+def test_lost_passwords_are_renewed(running: EmbeddedPostgres, folder: Path, damage: str) -> None:
+    first = running.start()
     put_mark(first)
-    server.stop()
+    running.stop()
     if damage == "missing":
         (folder / "postgres.json").unlink()
     else:
         (folder / "postgres.json").write_text('{"passwords": {"postg')
-    second = server.start()
+    second = running.start()
     assert second.owner_url != first.owner_url
     assert mark_of(second) == "kept"
 
@@ -408,13 +433,13 @@ def test_no_binaries_at_all(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_server_that_cannot_start_says_why(
-    server: EmbeddedPostgres, folder: Path, monkeypatch: pytest.MonkeyPatch
+    running: EmbeddedPostgres, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server.start()
-    server.stop()
+    running.start()
+    running.stop()
     (folder / "data" / "global" / "pg_control").write_bytes(b"")
     monkeypatch.setattr("storage.embedded.postgres._RETRY_SECONDS", 0.5)
     with pytest.raises(EmbeddedServiceError, match="PostgreSQL does not start: ") as caught:
-        server.start()
+        running.start()
     assert "\n" not in str(caught.value)
     assert process.servers_on("postgres", str((folder / "data").resolve())) == []

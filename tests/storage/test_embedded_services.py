@@ -76,15 +76,14 @@ def test_one_that_fails_takes_the_other_along(tmp_path: Path) -> None:
 
 
 def test_killed_berkas_starts_again_at_once(tmp_path: Path) -> None:
-    for _ in range(2):
-        holder = subprocess.Popen(
-            [sys.executable, "-c", HOLDER, str(tmp_path)],
-            stdout=subprocess.PIPE, text=True, cwd=CHECKOUT, env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
-        )  # fmt: skip
-        assert holder.stdout is not None
-        pids = [int(word) for word in holder.stdout.readline().split()]
-        holder.kill()
-        holder.wait()
-        with embedded_services(tmp_path, kind="seaweedfs") as services:
-            assert services.postgres is not None
-            assert all(ended(pid) for pid in pids)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)],
+        stdout=subprocess.PIPE, text=True, cwd=CHECKOUT, env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+    )  # fmt: skip
+    assert holder.stdout is not None
+    pids = [int(word) for word in holder.stdout.readline().split()]
+    holder.kill()
+    holder.wait()
+    with embedded_services(tmp_path, kind="seaweedfs") as services:
+        assert services.postgres is not None
+        assert all(ended(pid) for pid in pids)
