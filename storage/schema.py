@@ -4,32 +4,37 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from typing import TYPE_CHECKING
+
 import asyncpg
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 
 # Importing the nouns registers their tables.
 from storage import agencies, consents, documents, keyring, outbox, subjects, tickets
 from storage.database import Database, plain_url
 from storage.ledger import tables
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 TABLES = (agencies, consents, documents, keyring, outbox, subjects, tickets, tables)
 MIGRATIONS = Path(__file__).parent / "migrations"
+HEAD = "0002"
+"""The newest revision. Stated here, and compared with the files by a test, so that a start that has nothing to migrate
+does not load Alembic (0.9 s)."""
 
 
 def upgrade(owner_url: str, *, app_role: str, revision: str = "head") -> None:
     """Bring the database to ``revision``; ``app_role`` is the role that the application signs in with. Blocking."""
+    from alembic import command
+
     command.upgrade(_config(owner_url, app_role), revision)
 
 
 def downgrade(owner_url: str, *, app_role: str, revision: str = "base") -> None:
     """Take migrations back; ``base`` leaves an empty schema. Blocking."""
+    from alembic import command
+
     command.downgrade(_config(owner_url, app_role), revision)
-
-
-def head_revision() -> str:
-    return str(ScriptDirectory(str(MIGRATIONS)).get_current_head())
 
 
 async def current_revision(database: Database) -> str | None:
@@ -42,6 +47,8 @@ async def current_revision(database: Database) -> str | None:
 
 
 def _config(owner_url: str, app_role: str) -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["url"] = plain_url(owner_url).replace("postgresql://", "postgresql+asyncpg://", 1)

@@ -16,7 +16,6 @@ reordered, cut off or appended.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -47,100 +46,139 @@ def sealed_size(plain_size: int) -> int:
 
 
 class Sealer:
-    """Seals a stream in constant memory. ``header`` is for frozen vectors only: never reuse salt and prefix."""
+    """Seals a stream in constant memory (one segment waits): ``feed`` every chunk, then ``finish`` once.
+
+    ``header`` (40 bytes) is for frozen vectors only: salt and prefix are fresh for every object.
+    """
 
     def __init__(self, data_key: bytes, associated_data: bytes, *, header: bytes | None = None) -> None:
-        salt_and_prefix = header[1:] if header else os.urandom(_SALT_BYTES + _PREFIX_BYTES)
-        self._header = bytes([HEADER_BYTES]) + salt_and_prefix
+        self._header = header or bytes([HEADER_BYTES]) + os.urandom(_SALT_BYTES + _PREFIX_BYTES)
         self._cipher = _segment_cipher(data_key, self._header, associated_data)
-        self._prefix = self._header[1 + _SALT_BYTES :]
         self._waiting = bytearray()
         self._number = 0
+        self._headed = False
 
-    def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Full segments; the last one is kept back, since only ``finish`` knows that it is the last."""
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """The header before anything else, then each full segment.
+
+        A segment that is just full is kept back: only what follows, or ``finish``, tells whether it is the last.
+        """
         self._waiting += chunk
-        while len(self._waiting) > (room := _FIRST_PLAIN if self._number == 0 else _PLAIN):
-            part = bytes(self._waiting[:room])
-            del self._waiting[:room]
-            yield self._segment(part, last=False)
+        parts = self._head()
+        while len(self._waiting) > (room := _plain_room(self._number)):
+            parts.append(self._segment(room, last=False))
+        return parts
 
-    def finish(self) -> Iterator[bytes]:
-        yield self._segment(bytes(self._waiting), last=True)
-        self._waiting.clear()
+    def finish(self) -> list[bytes]:
+        """The last segment; an empty document has one too, so that its truncation shows."""
+        return [*self._head(), self._segment(len(self._waiting), last=True)]
 
-    def _segment(self, plain: bytes, *, last: bool) -> bytes:
-        sealed = self._cipher.encrypt(_nonce(self._prefix, self._number, last=last), plain, None)
+    def _head(self) -> list[bytes]:
+        if self._headed:
+            return []
+        self._headed = True
+        return [self._header]
+
+    def _segment(self, size: int, *, last: bool) -> bytes:
+        nonce = _nonce(self._header, self._number, last=last)
+        with memoryview(self._waiting) as waiting, waiting[:size] as plain:  # no copy of a megabyte
+            sealed = self._cipher.encrypt(nonce, plain, None)
+        del self._waiting[:size]
         self._number += 1
-        return self._header + sealed if self._number == 1 else sealed
-
-
-def seal(data_key: bytes, associated_data: bytes, plain: bytes) -> bytes:
-    sealer = Sealer(data_key, associated_data)
-    return b"".join([*sealer.feed(plain), *sealer.finish()])
+        return sealed
 
 
 class Opener:
-    """Opens a stream of known length; gives out authenticated plaintext only."""
+    """Opens a stream whose sealed length is known; gives out authenticated plaintext only.
+
+    ``feed`` every chunk, then ``finish`` once; what comes before a bad segment may have been given out already. After
+    a ``SealBroken`` nothing is given out any more.
+    """
 
     def __init__(self, data_key: bytes, associated_data: bytes, sealed_size_bytes: int) -> None:
         self._key = data_key
         self._associated = associated_data
         self._left = sealed_size_bytes
         self._waiting = bytearray()
+        self._header = b""
         self._cipher: AESGCM | None = None
-        self._prefix = b""
         self._number = 0
+        self._broken = False
 
-    def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Raises ``SealBroken`` before any byte of a bad segment is given out."""
-        self._waiting += chunk
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Raises ``SealBroken`` before any byte of a bad segment is given out, also when more comes than was stored."""
         self._left -= len(chunk)
-        if self._left < 0:
-            raise SealBroken("longer than it was stored")
+        if self._left < 0 or self._broken:
+            self._broken = True
+            raise SealBroken("longer than it was stored, or broken before")
+        self._waiting += chunk
         if self._cipher is None:
             if len(self._waiting) < HEADER_BYTES:
-                return
+                return []
             self._start()
-        while len(self._waiting) > (size := SEGMENT_BYTES - HEADER_BYTES if self._number == 0 else SEGMENT_BYTES):
-            part = bytes(self._waiting[:size])
-            del self._waiting[:size]
-            yield self._opened(part, last=False)
+        parts = []
+        # A full segment is kept back until more follows: the last one carries another flag.
+        while len(self._waiting) > (size := _plain_room(self._number) + TAG_BYTES):
+            parts.append(self._opened(size, last=False))
+        return parts
 
-    def finish(self) -> Iterator[bytes]:
-        """Raises ``SealBroken`` when the object was cut off."""
-        if self._left or self._cipher is None:
-            raise SealBroken("shorter than it was stored")
-        yield self._opened(bytes(self._waiting), last=True)
+    def finish(self) -> list[bytes]:
+        """The last segment. Raises ``SealBroken`` when the object was cut off, at a segment's border too."""
+        if self._left or self._broken or self._cipher is None:
+            self._broken = True
+            raise SealBroken("shorter than it was stored, or broken before")
+        return [self._opened(len(self._waiting), last=True)]
 
     def _start(self) -> None:
-        header = bytes(self._waiting[:HEADER_BYTES])
+        self._header = bytes(self._waiting[:HEADER_BYTES])
         del self._waiting[:HEADER_BYTES]
-        self._cipher = _segment_cipher(self._key, header, self._associated)
-        self._prefix = header[1 + _SALT_BYTES :]
+        self._broken = True  # until the header proves good
+        self._cipher = _segment_cipher(self._key, self._header, self._associated)
+        self._broken = False
 
-    def _opened(self, part: bytes, *, last: bool) -> bytes:
+    def _opened(self, size: int, *, last: bool) -> bytes:
         assert self._cipher is not None  # noqa: S101 - set by _start
-        plain = _decrypted(self._cipher, _nonce(self._prefix, self._number, last=last), part)
+        self._broken = True  # until the tag proves good
+        with memoryview(self._waiting) as waiting, waiting[:size] as part:  # no copy of a megabyte
+            plain = _decrypted(self._cipher, _nonce(self._header, self._number, last=last), part)
+        del self._waiting[:size]
         self._number += 1
+        self._broken = False
         return plain
 
 
+def seal(data_key: bytes, associated_data: bytes, plain: bytes, *, header: bytes | None = None) -> bytes:
+    """The whole sealed object of a document that is in memory; ``header`` as in ``Sealer``."""
+    sealer = Sealer(data_key, associated_data, header=header)
+    return b"".join([*sealer.feed(plain), *sealer.finish()])
+
+
 def open_whole(data_key: bytes, associated_data: bytes, sealed: bytes) -> bytes:
-    """Open a sealed object that is in memory. Raises ``SealBroken``."""
+    """Open a sealed object that is in memory, all or nothing. Raises ``SealBroken``.
+
+    The hot path: 300 KB take about 40 us, key derivation included, so it runs on the event loop (a hop to a thread
+    costs more). One segment is decrypted from where it lies; ``decrypt_into`` would save 3 us and leave unauthenticated
+    bytes in its buffer.
+    """
+    if len(sealed) < HEADER_BYTES + TAG_BYTES:
+        raise SealBroken("shorter than a header and a tag")
+    header = bytes(sealed[:HEADER_BYTES])
+    cipher = _segment_cipher(data_key, header, associated_data)
+    view = memoryview(sealed)
     if len(sealed) <= SEGMENT_BYTES:
-        if len(sealed) < HEADER_BYTES + TAG_BYTES:
-            raise SealBroken("shorter than a header")
-        cipher = _segment_cipher(data_key, sealed[:HEADER_BYTES], associated_data)
-        nonce = _nonce(sealed[1 + _SALT_BYTES : HEADER_BYTES], 0, last=True)
-        return _decrypted(cipher, nonce, memoryview(sealed)[HEADER_BYTES:])
-    opener = Opener(data_key, associated_data, len(sealed))
-    return b"".join([*opener.feed(sealed), *opener.finish()])
+        return _decrypted(cipher, _nonce(header, 0, last=True), view[HEADER_BYTES:])
+    parts = [_decrypted(cipher, _nonce(header, 0, last=False), view[HEADER_BYTES:SEGMENT_BYTES])]
+    for start in range(SEGMENT_BYTES, len(sealed), SEGMENT_BYTES):
+        end = start + SEGMENT_BYTES
+        nonce = _nonce(header, len(parts), last=end >= len(sealed))
+        parts.append(_decrypted(cipher, nonce, view[start:end]))
+    return b"".join(parts)
 
 
 def wrap(key: bytes, plain: bytes, associated_data: bytes) -> bytes:
+    """``nonce (12) || AES-256-GCM``: for keys and small fields, each under a fresh random nonce."""
     nonce = os.urandom(NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, plain, associated_data)
+    return nonce + AESGCM(_whole_key(key)).encrypt(nonce, plain, associated_data)
 
 
 def unwrap(key: bytes, wrapped: bytes, associated_data: bytes) -> bytes:
@@ -148,36 +186,59 @@ def unwrap(key: bytes, wrapped: bytes, associated_data: bytes) -> bytes:
     if len(wrapped) < NONCE_BYTES + TAG_BYTES:
         raise SealBroken("too short")
     try:
-        return AESGCM(key).decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], associated_data)
+        return AESGCM(_whole_key(key)).decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], associated_data)
     except InvalidTag:
         raise SealBroken("does not authenticate") from None
 
 
 def document_ad(site: str, document_id: str, version: int) -> bytes:
-    return f"berkas-doc|{site}|{document_id}|{version}".encode()
+    """What an object is bound to."""
+    return _bound("berkas-doc", site, document_id, str(version))
 
 
 def kek_ad(citizen: str) -> bytes:
-    return f"berkas-kek|{citizen}".encode()
+    """What a citizen's document key is bound to, under the root key."""
+    return _bound("berkas-kek", citizen)
 
 
 def dek_ad(document_id: str, version: int, kek_id: str) -> bytes:
-    return f"berkas-dek|{document_id}|{version}|{kek_id}".encode()
+    """What a version's data key is bound to, under the citizen's document key."""
+    return _bound("berkas-dek", document_id, str(version), kek_id)
 
 
 def event_ad(item_id: str, part: int) -> bytes:
-    return f"berkas-event|{item_id}|{part}".encode()
+    """What a sealed part of a ledger entry is bound to, under the citizen's trail key."""
+    return _bound("berkas-event", item_id, str(part))
+
+
+def _bound(*parts: str) -> bytes:
+    """Parts joined by a bar, which none of them may hold: two different names must not read the same."""
+    if any("|" in part for part in parts):
+        raise ValueError("a name that is sealed in must not hold a bar")
+    return "|".join(parts).encode()
+
+
+def _whole_key(key: bytes) -> bytes:
+    if len(key) != KEY_BYTES:  # AESGCM would take 16 and 24 bytes too, and be AES-128
+        raise ValueError("a key has 32 bytes")
+    return key
 
 
 def _segment_cipher(data_key: bytes, header: bytes, associated_data: bytes) -> AESGCM:
-    if len(data_key) != KEY_BYTES or header[0] != HEADER_BYTES:
+    """The object's own cipher. Raises ``SealBroken`` for a header that is none."""
+    if len(header) != HEADER_BYTES or header[0] != HEADER_BYTES:
         raise SealBroken("not a sealed object")
     salt = header[1 : 1 + _SALT_BYTES]
-    return AESGCM(HKDF(SHA256(), KEY_BYTES, salt, associated_data).derive(data_key))
+    return AESGCM(HKDF(SHA256(), KEY_BYTES, salt, associated_data).derive(_whole_key(data_key)))
 
 
-def _nonce(prefix: bytes, number: int, *, last: bool) -> bytes:
-    return prefix + number.to_bytes(4, "big") + bytes([last])
+def _plain_room(number: int) -> int:
+    """Plaintext bytes that segment ``number`` holds."""
+    return _FIRST_PLAIN if number == 0 else _PLAIN
+
+
+def _nonce(header: bytes, number: int, *, last: bool) -> bytes:
+    return header[1 + _SALT_BYTES :] + number.to_bytes(4, "big") + bytes([last])
 
 
 def _decrypted(cipher: AESGCM, nonce: bytes, part: bytes | memoryview) -> bytes:

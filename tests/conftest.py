@@ -62,7 +62,28 @@ class StoreServer:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
     from storage.embedded.objects import EmbeddedStore
 
-    server = EmbeddedStore(tmp_path_factory.mktemp("store"))
+    server = EmbeddedStore(tmp_path_factory.mktemp("store"), "seaweedfs")
+    endpoint = server.start()
+    try:
+        yield StoreServer(endpoint.endpoint, endpoint.access_key, endpoint.secret_key, endpoint.kind)
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session", params=["seaweedfs", "minio"])
+def any_store(
+    request: pytest.FixtureRequest, store: StoreServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StoreServer]:
+    """The object-store tests run on both: SeaweedFS always, MinIO where ``./berkas test`` found a binary of it."""
+    if request.param == store.kind:
+        yield store
+        return
+    binary = os.environ.get("BERKAS_TEST_MINIO")
+    if not binary:
+        pytest.skip("the MinIO leg was left out: no binary (make minio)")
+    from storage.embedded.objects import EmbeddedStore
+
+    server = EmbeddedStore(tmp_path_factory.mktemp("minio"), "minio", binary=Path(binary))
     endpoint = server.start()
     try:
         yield StoreServer(endpoint.endpoint, endpoint.access_key, endpoint.secret_key, endpoint.kind)
@@ -114,3 +135,6 @@ async def _execute(url: str, statement: str) -> None:
         await connection.close()
 
 
+def pytest_report_header() -> list[str]:
+    minio = os.environ.get("BERKAS_TEST_MINIO")
+    return [f"object stores: SeaweedFS (embedded){' and MinIO ' + minio if minio else '; the MinIO leg is left out'}"]

@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 def migrate() -> None:
     """Bring the database's schema to the newest revision (needs the owner role)."""
     setup.migrate(setup.load_settings())
-    typer.echo(f"schema at revision {schema.head_revision()}")
+    typer.echo(f"schema at revision {schema.HEAD}")
 
 
 def doctor(as_json: bool = typer.Option(False, "--json", help="For programs.")) -> None:
@@ -60,7 +60,7 @@ def explain(code: str) -> None:
 
 def version(as_json: bool = typer.Option(False, "--json", help="For programs.")) -> None:
     """Version of Berkas, of Python and of the schema."""
-    known = {"berkas": VERSION, "python": platform.python_version(), "schema": schema.head_revision()}
+    known = {"berkas": VERSION, "python": platform.python_version(), "schema": schema.HEAD}
     known["fastapi"] = installed("fastapi")
     typer.echo(json.dumps(known) if as_json else "\n".join(f"{name} {value}" for name, value in known.items()))
 
@@ -77,5 +77,5 @@ def check() -> None:
 async def _checks(settings: Settings) -> dict[str, bool]:
     async with wired(settings) as parts:
         checks = await look_after.readiness(parts.database, parts.vault, parts.appender)
-        checks["migrations"] = await schema.current_revision(parts.database) == schema.head_revision()
+        checks["migrations"] = await schema.current_revision(parts.database) == schema.HEAD
     return checks

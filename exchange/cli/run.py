@@ -16,7 +16,8 @@ from fastapi import FastAPI
 from exchange import logs
 from exchange.app import create_app
 from exchange.cli import setup
-from exchange.cli.sandbox import facts, seed
+from exchange.cli.sandbox.facts import banner
+from exchange.cli.sandbox.seed import ensure
 from exchange.edge import Protocol
 from exchange.settings import Settings, SettingsRefused
 from storage.embedded.services import Services
@@ -40,7 +41,7 @@ def up() -> None:
     began_s = time.monotonic()
     with setup.servers(settings) as (ready, services):
         setup.migrate(ready)
-        asyncio.run(seed.ensure(ready, say=typer.echo))
+        asyncio.run(ensure(ready, say=typer.echo))
         setup.note_running(ready)
         announced = threading.Thread(target=_announce, args=(ready, services, began_s), daemon=True)
         announced.start()
@@ -98,4 +99,4 @@ def _announce(settings: Settings, services: Services | None, began_s: float) -> 
                 break
         except OSError:
             time.sleep(0.1)
-    typer.echo(facts.banner(settings, services, time.monotonic() - began_s))
+    typer.echo(banner(settings, services, time.monotonic() - began_s))

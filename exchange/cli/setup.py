@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -14,6 +15,7 @@ from pydantic import SecretStr, ValidationError
 
 from exchange.settings import Settings, SettingsRefused
 from storage import schema
+from storage.database import Database
 from storage.embedded.services import Services, embedded_services
 from storage.keyring import create_root_key
 
@@ -120,7 +122,17 @@ def migrate(settings: Settings) -> None:
     owner_url = _value(settings.migration_database_url) or app_url
     if not app_url or not owner_url:
         raise SettingsRefused("BERKAS_DATABASE_URL is not set")
+    if asyncio.run(_revision(owner_url)) == schema.HEAD:
+        return
     schema.upgrade(owner_url, app_role=urlsplit(app_url).username or "")
+
+
+async def _revision(url: str) -> str | None:
+    database = Database(url)
+    try:
+        return await schema.current_revision(database)
+    finally:
+        await database.close()
 
 
 def _value(secret: SecretStr | None) -> str | None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from auth.callers import Officer
 from auth.grants import changed
@@ -19,11 +19,13 @@ from auth.links import code_hash, new_code, new_pairing_code
 from auth.tokens import CONSENT_REQUEST, TokenDesk
 from auth.verdict import AccessRefused, Refused, Verdict
 from exchange.acts import judged_officer, officer_details, officer_needs
+from exchange.holdings import evaluated, own_service
 from exchange.pages.messages import link_message
-from exchange.requirements.catalogue import Service
-from exchange.requirements.selection import RequestItem
+from exchange.requirements.catalogue import Catalogue, Service
+from exchange.requirements.selection import NotRequired, RequestItem, requestable
 from storage.consents import REQUESTS, ConsentRequest, items_of, request_by_id
 from storage.database import Database
+from storage.errors import KeyMissing
 from storage.ids import new_id
 from storage.keyring import Keyring, seal_field
 from storage.ledger.facts import Facts, Json, Need
@@ -42,9 +44,24 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the officer wants. ``documents`` only chooses among alternatives; ``channel`` is qr, sms, whatsapp or
+    email."""
+
+    subject_ref: str
+    service: str
+    channel: str
+    application_no: str | None
+    documents: Sequence[str] | None
+    answers: Mapping[str, bool]
+    parties: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     request: ConsentRequest
     link: str
+    items: tuple[RequestItem, ...]
 
 
 async def ask(
@@ -52,27 +69,32 @@ async def ask(
     keyring: Keyring,
     appender: Appender,
     desk: TokenDesk,
+    catalogue: Catalogue,
     *,
     officer: Officer,
     where: Place,
-    subject_ref: str,
-    service: Service,
-    items: Sequence[RequestItem],
-    application_no: str | None,
-    channel: str,
+    wanted: Wanted,
     life: timedelta,
     valid_until: datetime,
     origin: str,
+    today: date,
     now: datetime,
 ) -> Asked:
-    """``channel`` is qr, sms, whatsapp or email. Raises ``AccessRefused``."""
-    trail = await keyring.trail(subject_ref)
+    """Raises ``AccessRefused`` after the refusal is on record."""
+    subject_ref, channel = wanted.subject_ref, wanted.channel
+    try:
+        trail = await keyring.trail(subject_ref)
+        service = await own_service(database, catalogue, officer, wanted.service)
+        items = await _items(database, catalogue, service, wanted, today)
+    except (KeyMissing, AccessRefused, NotRequired) as error:
+        await _refused(keyring, appender, officer, wanted, error)
+        raise
     code = new_code(keyring.site("link"))
     link = f"{origin}/p/{code}"
     hashed = code_hash(keyring.site("link"), code)
     address = None if channel == "qr" else await address_of(database, keyring, subject_ref, channel)
     request = _request(
-        keyring, desk, trail, officer, service, items, application_no, channel, hashed or b"", life, valid_until, now
+        keyring, desk, trail, officer, service, items, wanted.application_no, channel, hashed or b"", life, valid_until, now
     )
     text = link_message(
         site=where.site,
@@ -132,7 +154,7 @@ async def ask(
         )
     )
     settled.verdict.enforce()
-    return Asked(request, link)
+    return Asked(request, link, tuple(items))
 
 
 async def state_of(database: Database, *, officer: Officer, request_id: str, now: datetime) -> ConsentRequest:
@@ -143,6 +165,37 @@ async def state_of(database: Database, *, officer: Officer, request_id: str, now
         raise AccessRefused("request_unknown")
     expired = changed(request.state, "expire") if now >= request.expires_at else None
     return replace(request, state=expired) if expired else request
+
+
+async def _items(
+    database: Database, catalogue: Catalogue, service: Service, wanted: Wanted, today: date
+) -> tuple[RequestItem, ...]:
+    evaluation = await evaluated(
+        database, catalogue, service, wanted.subject_ref, wanted.parties, wanted.answers, today
+    )
+    return requestable(
+        catalogue, service, evaluation, subject_ref=wanted.subject_ref, choose=wanted.documents
+    )
+
+
+async def _refused(
+    keyring: Keyring, appender: Appender, officer: Officer, wanted: Wanted, error: Exception
+) -> None:
+    """Put a refusal on record that was decided before the batch."""
+    reasons = {KeyMissing: "subject_unknown", NotRequired: "not_required"}
+    reason = error.reason if isinstance(error, AccessRefused) else reasons[type(error)]
+    trail = keyring.site_trail() if isinstance(error, KeyMissing) else await keyring.trail(wanted.subject_ref)
+    details = officer_details(officer, service=wanted.service)
+    await appender.submit(
+        Work(
+            kind="request",
+            caller=officer.actor,
+            trail=trail,
+            load=(),
+            judge=lambda _facts, _now: Refused(reason),
+            events=lambda _facts, _now, _verdict: [Event("request", trail, officer.actor, details)],
+        )
+    )
 
 
 async def items_shown(database: Database, request: ConsentRequest) -> list[dict[str, str | None]]:

@@ -16,11 +16,10 @@ from auth.callers import Officer
 from auth.grants import first_refusal, judge_budget
 from auth.verdict import AccessRefused, Refused, Verdict
 from exchange.acts import judged_officer, officer_details, officer_needs
+from exchange.holdings import evaluated, own_service
 from exchange.requirements.catalogue import Catalogue, Service
-from exchange.requirements.rules import Evaluation, Paper, evaluate
-from storage.agencies import offered_services
+from exchange.requirements.rules import Evaluation
 from storage.database import Database
-from storage.documents import DocumentVersion, held_versions
 from storage.errors import KeyMissing
 from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Need
@@ -43,18 +42,6 @@ class Readiness:
 async def find_subject(database: Database, keyring: Keyring, nik: str) -> str | None:
     async with database.transaction() as transaction:
         return await subject_by_nik(transaction, keyring.nik_index(nik))
-
-
-async def own_service(database: Database, catalogue: Catalogue, officer: Officer, code: str) -> Service:
-    """Raises ``AccessRefused``: an officer acts for services of the own agency only."""
-    service = catalogue.services.get(code)
-    if service is None:
-        raise AccessRefused("service_unknown")
-    async with database.transaction() as transaction:
-        offered = await offered_services(transaction, officer.agency_id)
-    if code not in offered:
-        raise AccessRefused("service_of_another_agency")
-    return service
 
 
 async def check(
@@ -92,40 +79,6 @@ async def check(
     if subject_ref is None or service is None or evaluation is None:
         raise AccessRefused("subject_unknown")
     return Readiness(subject_ref, service, evaluation)
-
-
-async def evaluated(
-    database: Database,
-    catalogue: Catalogue,
-    service: Service,
-    subject_ref: str,
-    parties: Mapping[str, Sequence[str]],
-    answers: Mapping[str, bool],
-    today: date,
-) -> Evaluation:
-    """The service's rules on what is on file for the applicant and the named parties."""
-    roles = {**{role: list(refs) for role, refs in parties.items()}, "applicant": [subject_ref]}
-    everybody = sorted({ref for refs in roles.values() for ref in refs})
-    async with database.transaction() as transaction:
-        versions = await held_versions(transaction, everybody)
-    papers = [as_paper(version) for version in versions]
-    return evaluate(catalogue, service, papers=papers, parties=roles, answers=answers, today=today)
-
-
-def as_paper(version: DocumentVersion) -> Paper:
-    return Paper(
-        document_id=version.document_id,
-        version=version.version,
-        type=version.type,
-        subject_ref=version.subject_ref,
-        issued_on=version.issued_on,
-        valid_until=version.valid_until,
-        tax_year=version.tax_year,
-        level=version.level,
-        background=version.background,
-        stale_event=version.stale_event,
-        provenance=version.provenance,
-    )
 
 
 async def _trails(keyring: Keyring, refs: Sequence[str | None]) -> list[Trail] | None:

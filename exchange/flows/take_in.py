@@ -11,15 +11,14 @@ Whatever breaks before 4 leaves nothing: the object is deleted at once, or ten m
 from __future__ import annotations
 
 import contextlib
-import hashlib
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from auth.callers import Officer
 from auth.verdict import AccessRefused, Refused, Verdict
 from exchange.acts import judged_officer, officer_details, officer_needs
 from exchange.requirements.catalogue import DocumentType
+from exchange.uploads import Body, Paper, Turned, inspected, unfit
 from storage.database import Database
 from storage.documents import (
     VERSIONS,
@@ -31,7 +30,6 @@ from storage.documents import (
     version_id,
 )
 from storage.errors import KeyMissing, StorageError, UploadBroken
-from storage.inspection import Rejected, check_head
 from storage.keyring import Keyring, seal_field
 from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
@@ -40,44 +38,12 @@ from storage.vault import NewPlace, Stored, Vault
 
 # An intake older than this may not become ready; ``tidy_up`` deletes only what is older still (F23).
 INTAKE_LIFE = timedelta(minutes=9)
-HEAD_BYTES = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Paper:
-    """What is said about the copy; ``number`` and ``about`` (a plate, a land parcel) are kept sealed only."""
-
-    issued_on: date | None = None
-    valid_until: date | None = None
-    tax_year: int | None = None
-    level: str | None = None
-    background: str | None = None
-    number: str | None = field(default=None, repr=False)
-    about: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """``chunks`` gives exactly ``size`` bytes or raises ``UploadBroken``; ``sha256`` is what was announced."""
-
-    media_type: str
-    size: int
-    sha256: bytes
-    chunks: AsyncIterator[bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
     version: DocumentVersion
     created: bool
-
-
-class _Turned(Exception):
-    """The body itself is refused while it streams in."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 async def take_in(
@@ -101,16 +67,16 @@ async def take_in(
     except KeyMissing:
         await _refused(appender, officer, keyring.site_trail(), document_type.code, "subject_unknown")
         raise AccessRefused("subject_unknown") from None
-    if reason := _unfit(document_type, shareable, paper, body, limit_bytes):
+    if reason := unfit(document_type, shareable, paper, body, limit_bytes):
         await _refused(appender, officer, trail, document_type.code, reason)
         raise AccessRefused(reason)
     place = await _reserved(database, keyring, vault, trail, document_type, paper, now)
     try:
-        stored = await vault.put(place, _inspected(body), body.size)
+        stored = await vault.put(place, inspected(body), body.size)
         taken = await _kept(appender, officer, trail, document_type, paper, body, place, stored, now)
     except BaseException as error:
         await _discarded(database, vault, place)
-        if isinstance(error, _Turned):
+        if isinstance(error, Turned):
             await _refused(appender, officer, trail, document_type.code, error.reason)
             raise AccessRefused(error.reason) from None
         if isinstance(error, UploadBroken):
@@ -122,25 +88,6 @@ async def take_in(
     else:
         await _discarded(database, vault, place)
     return taken
-
-
-def _unfit(
-    document_type: DocumentType, shareable: bool, paper: Paper, body: Body, limit_bytes: int
-) -> str | None:
-    formats = {"image/jpeg": "jpg", "image/png": "png", "application/pdf": "pdf"}
-    if not shareable:
-        return "type_never_stored"
-    if body.media_type not in formats:
-        return "media_type_unsupported"
-    if formats[body.media_type] not in document_type.formats:
-        return "media_type_not_for_type"
-    if body.size > limit_bytes:
-        return "too_large"
-    if body.size == 0:
-        return "empty"
-    if paper.level is not None and paper.level not in document_type.levels:
-        return "level_unknown"
-    return None
 
 
 async def _reserved(
@@ -168,28 +115,6 @@ async def _reserved(
             now=now,
         )
     return place
-
-
-async def _inspected(body: Body) -> AsyncIterator[bytes]:
-    """Pass the body on, its head looked at before anything is sealed, its digest compared at the end."""
-    digest = hashlib.sha256()
-    head = bytearray()
-    looked = False
-    async for chunk in body.chunks:
-        digest.update(chunk)
-        if not looked:
-            head += chunk
-            if len(head) < min(HEAD_BYTES, body.size):
-                continue
-            looked = True
-            inspection = check_head(body.media_type, bytes(head[:HEAD_BYTES]))
-            if isinstance(inspection, Rejected):
-                raise _Turned(f"content_{inspection.reason}")
-            yield bytes(head)
-        else:
-            yield chunk
-    if digest.digest() != body.sha256:
-        raise _Turned("digest_mismatch")
 
 
 async def _kept(

@@ -17,10 +17,10 @@ from starlette.requests import ClientDisconnect
 from exchange.answers import access_text
 from exchange.deps import CurrentOfficer, Wired, clock, current_officer, today_at
 from exchange.errors import ProblemRaised
-from exchange.flows import ask_consent, check_requirements, issue_ticket, take_in
+from exchange import uploads
+from exchange.flows import ask_consent, issue_ticket, take_in
 from exchange.pages import qr_svg
 from exchange.requirements.numbers import check_number
-from exchange.requirements.selection import requestable
 from exchange.schemas import Reference, Strict
 from storage.errors import UploadBroken
 
@@ -65,7 +65,7 @@ async def take_in_document(
     if kind is None:
         raise ProblemRaised("BK-3008", errors=[{"pointer": "/type", "code": "unknown"}], close=True)
     number = request.headers.get("berkas-number")
-    paper = take_in.Paper(
+    paper = uploads.Paper(
         issued_on=issued_on,
         valid_until=valid_until,
         tax_year=tax_year,
@@ -105,29 +105,28 @@ async def request_consent(parts: Wired, officer: CurrentOfficer, body: RequestIn
     """Covers exactly what the service requires; ``documents`` only chooses among alternatives (BK-2031)."""
     now = clock()
     settings = parts.settings
-    service = await check_requirements.own_service(parts.database, parts.catalogue, officer, body.service)
-    evaluation = await check_requirements.evaluated(
-        parts.database, parts.catalogue, service, body.subject_ref, body.parties, body.answers, today_at(parts.zone)
-    )
-    items = requestable(
-        parts.catalogue, service, evaluation, subject_ref=body.subject_ref, choose=body.documents
-    )
     life_s = settings.request_life_counter_s if body.channel == "qr" else settings.request_life_message_s
     asked = await ask_consent.ask(
         parts.database,
         parts.keyring,
         parts.appender,
         parts.desk,
+        parts.catalogue,
         officer=officer,
         where=ask_consent.Place(parts.site_name, parts.zone, officer.agency_code),
-        subject_ref=body.subject_ref,
-        service=service,
-        items=items,
-        application_no=body.application_no,
-        channel=body.channel,
+        wanted=ask_consent.Wanted(
+            subject_ref=body.subject_ref,
+            service=body.service,
+            channel=body.channel,
+            application_no=body.application_no,
+            documents=body.documents,
+            answers=body.answers,
+            parties=body.parties,
+        ),
         life=timedelta(seconds=life_s),
         valid_until=_until(body.valid_until, now, settings.consent_life_days),
         origin=settings.origin,
+        today=today_at(parts.zone),
         now=now,
     )
     request = asked.request
@@ -138,7 +137,7 @@ async def request_consent(parts: Wired, officer: CurrentOfficer, body: RequestIn
         "qr": qr_svg(asked.link),
         "expires_at": request.expires_at.isoformat(),
         "state": request.state,
-        "items": [{"path": item.path, "type": item.type} for item in items],
+        "items": [{"path": item.path, "type": item.type} for item in asked.items],
     }
 
 
@@ -199,7 +198,7 @@ async def issue_ticket_(parts: Wired, officer: CurrentOfficer, body: TicketIn, r
     }
 
 
-def _body(request: Request, idle_limit_s: float) -> take_in.Body:
+def _body(request: Request, idle_limit_s: float) -> uploads.Body:
     length = request.headers.get("content-length", "")
     if not length.isascii() or not length.isdigit() or "transfer-encoding" in request.headers:
         raise ProblemRaised("BK-3001", close=True)
@@ -211,7 +210,7 @@ def _body(request: Request, idle_limit_s: float) -> take_in.Body:
     except binascii.Error as error:
         raise ProblemRaised("BK-3002", close=True) from error
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return take_in.Body(media_type, int(length), digest, _chunks(request, int(length), idle_limit_s))
+    return uploads.Body(media_type, int(length), digest, _chunks(request, int(length), idle_limit_s))
 
 
 async def _chunks(request: Request, size: int, idle_limit_s: float) -> AsyncIterator[bytes]:
@@ -228,7 +227,7 @@ async def _chunks(request: Request, size: int, idle_limit_s: float) -> AsyncIter
         raise UploadBroken(f"{size - got} bytes are missing") from error
 
 
-def _check_dates(paper: take_in.Paper, today: date) -> None:
+def _check_dates(paper: uploads.Paper, today: date) -> None:
     if paper.issued_on is not None and paper.issued_on > today:
         raise ProblemRaised("BK-3009", errors=[{"pointer": "/issued_on", "code": "future"}], close=True)
     if paper.issued_on and paper.valid_until and paper.valid_until < paper.issued_on:

@@ -179,7 +179,7 @@ def test_the_log_holds_no_values_of_failed_statements(running: EmbeddedPostgres,
     put_mark(endpoint)
     with pytest.raises(asyncpg.UniqueViolationError):
         sql(endpoint.owner_url, "INSERT INTO mark VALUES ('kept')")
-    log = (folder / "running.log").read_text()
+    log = (folder / "server.log").read_text()
     assert "duplicate key" in log
     assert "kept" not in log
 

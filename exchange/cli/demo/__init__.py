@@ -16,7 +16,6 @@ from urllib.request import urlopen
 import typer
 
 from exchange.cli import setup
-from exchange.cli.demo.story import Refusal, Story
 from exchange.cli.sandbox.facts import read_facts
 from exchange.settings import SettingsRefused
 
@@ -34,6 +33,8 @@ def demo(
     """Walk the whole story against the running sandbox, or one started for it. Exit code 3 when a step fails."""
     if file is not None and not file.is_file():
         raise SettingsRefused(f"{file} is not a file")
+    from exchange.cli.demo.story import Refusal, Story  # draws papers: imports that no other command needs
+
     settings = setup.load_settings()
     with _sandbox(setup.data_dir(settings)) as facts:
         try:

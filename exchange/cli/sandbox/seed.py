@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from auth.callers import Officer
+from exchange import uploads
 from exchange.app import wired
 from exchange.cli.sandbox.facts import FACTS, read_facts, write_facts
 from exchange.cli.sandbox.families import Citizen, World, sandbox_world
-from exchange.cli.sandbox.papers import make_paper
 from exchange.deps import Parts, clock, today_at
 from exchange.flows import enrol, run_site, sign_in, take_in
 from exchange.requirements.numbers import parse_nik
@@ -105,6 +105,8 @@ async def _citizen(parts: Parts, officer: Officer, citizen: Citizen, world: Worl
         contacts=contacts,
         now=clock(),
     )
+    from exchange.cli.sandbox.papers import make_paper  # one second of imports that only the first start needs
+
     for paper in citizen.papers:
         # Drawing a scan takes the processor for some 40 ms; elsewhere so that the ledger's commits go on.
         file = await asyncio.to_thread(make_paper, citizen, paper)
@@ -134,7 +136,7 @@ async def _paper(
         subject_ref=subject_ref,
         document_type=parts.catalogue.document_types[paper.type],
         shareable=paper.type not in parts.catalogue.never_shared,
-        paper=take_in.Paper(
+        paper=uploads.Paper(
             issued_on=paper.issued_on,
             valid_until=paper.valid_until,
             tax_year=paper.tax_year,
@@ -143,7 +145,7 @@ async def _paper(
             number=paper.number,
             about=paper.about,
         ),
-        body=take_in.Body(media_type, len(content), hashlib.sha256(content).digest(), chunks()),
+        body=uploads.Body(media_type, len(content), hashlib.sha256(content).digest(), chunks()),
         limit_bytes=parts.settings.upload_limit_bytes,
         now=clock(),
     )

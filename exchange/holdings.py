@@ -1,0 +1,60 @@
+"""What is on file, evaluated: shared by the look (readiness) and the question (consent request)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from auth.callers import Officer
+from auth.verdict import AccessRefused
+from exchange.requirements.catalogue import Catalogue, Service
+from exchange.requirements.rules import Evaluation, Paper, evaluate
+from storage.agencies import offered_services
+from storage.database import Database
+from storage.documents import DocumentVersion, held_versions
+
+
+async def own_service(database: Database, catalogue: Catalogue, officer: Officer, code: str) -> Service:
+    """Raises ``AccessRefused``: an officer acts for services of the own agency only."""
+    service = catalogue.services.get(code)
+    if service is None:
+        raise AccessRefused("service_unknown")
+    async with database.transaction() as transaction:
+        offered = await offered_services(transaction, officer.agency_id)
+    if code not in offered:
+        raise AccessRefused("service_of_another_agency")
+    return service
+
+
+async def evaluated(
+    database: Database,
+    catalogue: Catalogue,
+    service: Service,
+    subject_ref: str,
+    parties: Mapping[str, Sequence[str]],
+    answers: Mapping[str, bool],
+    today: date,
+) -> Evaluation:
+    """The service's rules on what is on file for the applicant and the named parties."""
+    roles = {**{role: list(refs) for role, refs in parties.items()}, "applicant": [subject_ref]}
+    everybody = sorted({ref for refs in roles.values() for ref in refs})
+    async with database.transaction() as transaction:
+        versions = await held_versions(transaction, everybody)
+    papers = [as_paper(version) for version in versions]
+    return evaluate(catalogue, service, papers=papers, parties=roles, answers=answers, today=today)
+
+
+def as_paper(version: DocumentVersion) -> Paper:
+    return Paper(
+        document_id=version.document_id,
+        version=version.version,
+        type=version.type,
+        subject_ref=version.subject_ref,
+        issued_on=version.issued_on,
+        valid_until=version.valid_until,
+        tax_year=version.tax_year,
+        level=version.level,
+        background=version.background,
+        stale_event=version.stale_event,
+        provenance=version.provenance,
+    )
