@@ -1,20 +1,19 @@
 """Objects in any S3 store: PUT, GET, HEAD, DELETE and LIST, nothing else (``attacks-and-faults.md`` 6.4).
 
-``minio`` makes buckets, lists and signs; ``aiohttp`` moves the bytes (D2: 0.3 ms of CPU a GET of 300 KB against 1.0 with
-the SDK in threads). The store is untrusted bytes: lengths are compared here, digests and seals by the vault.
+``minio`` makes buckets, lists and signs; ``aiohttp`` moves the bytes (D2: 0.3 ms of CPU a GET of 300 KB, with the SDK
+1.0). Requests are signed in a header: a presigned URL opens an object for whoever reads a log (27 us against 31).
+The store is untrusted bytes: lengths are compared here, digests and seals by the vault.
 
-Requests are signed in a header, not presigned: a URL that opens an object would stand in logs and errors and could
-not be revoked (27 us against 31).
-
-What is retried: a GET or DELETE once, by ``aiohttp``, when the connection breaks before the first byte of an answer; a
-store closes idle connections when it likes, and both mean the same when done twice. A PUT is never repeated: its
-stream is spent. It gets a fresh connection, so that the store's idle limit cannot break it.
+A GET or DELETE is repeated once, by ``aiohttp``, when the connection breaks before the first byte of an answer: a store
+closes idle connections when it likes, and both mean the same when done twice. A PUT is never repeated, its stream is
+spent; it gets a fresh connection, so that no idle limit breaks it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import re
 import secrets
@@ -22,7 +21,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
 import urllib3
@@ -45,11 +44,8 @@ _EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 _ERROR_HEAD_BYTES = 4_096
 _ERROR_CODE = re.compile(rb"<Code>(\w{1,64})</Code>")
 _NOT_THERE = "00/00000000000000000000000000000000"
-_GOOD = {
-    "GET": {HTTPStatus.OK},
-    "PUT": {HTTPStatus.OK},
-    "DELETE": {HTTPStatus.OK, HTTPStatus.NO_CONTENT},
-}
+_GOOD = {"GET": {200}, "PUT": {200}, "DELETE": {200, 204}}
+_REGION = "us-east-1"  # fixed: asking the store for it would cost a request
 
 T = TypeVar("T")
 
@@ -62,6 +58,9 @@ class Patience:
     pool_s: float = 5.0  # for a free connection of ours, connecting included
     read_s: float = 5.0  # between two reads
     write_s: float = 10.0  # to take one part of an upload, at most a segment of 1 MB
+
+
+_PATIENCE = Patience()
 
 
 def new_object_key() -> str:
@@ -77,27 +76,19 @@ class Blobs:
     """
 
     def __init__(
-        self,
-        endpoint: str,
-        access_key: str,
-        secret_key: str,
-        bucket: str,
-        *,
-        region: str = "us-east-1",
-        patience: Patience = Patience(),
+        self, endpoint: str, access_key: str, secret_key: str, bucket: str, patience: Patience = _PATIENCE
     ) -> None:
-        parts = urlsplit(endpoint.rstrip("/"))
-        self._endpoint = parts
-        self._bucket = bucket
-        self._credentials = Credentials(access_key, secret_key)
-        self._region = region  # fixed: asking the store for it would cost a request
         self._patience = patience
+        self._endpoint = parts = urlsplit(endpoint.rstrip("/"))
+        self._bucket = bucket
+        credentials = Credentials(access_key, secret_key)
+        self._sign = functools.partial(sign_v4_s3, region=_REGION, credentials=credentials)
         self._sdk = Minio(
             endpoint=parts.netloc,
             access_key=access_key,
             secret_key=secret_key,
             secure=parts.scheme == "https",
-            region=region,
+            region=_REGION,
             http_client=urllib3.PoolManager(
                 timeout=urllib3.Timeout(connect=patience.connect_s, read=patience.read_s),
                 retries=urllib3.Retry(total=0),
@@ -109,10 +100,8 @@ class Blobs:
 
     async def open(self) -> None:
         # Two pools: slow uploads of citizens and counters must not take the connections that reads wait for.
-        self._reads = self._session(aiohttp.TCPConnector(limit=READ_CONNECTIONS, ttl_dns_cache=30))
-        self._uploads = self._session(
-            aiohttp.TCPConnector(limit=UPLOAD_CONNECTIONS, ttl_dns_cache=30, force_close=True)
-        )
+        self._reads = self._session(READ_CONNECTIONS, reuse=True)
+        self._uploads = self._session(UPLOAD_CONNECTIONS, reuse=False)
 
     async def close(self) -> None:
         for session in (self._reads, self._uploads):
@@ -123,11 +112,9 @@ class Blobs:
         """Make the bucket when it is not there (sandbox and tests; an operator makes it in production)."""
 
         def ensure() -> None:
-            if self._sdk.bucket_exists(self._bucket):
-                return
             try:
                 self._sdk.make_bucket(self._bucket)
-            except S3Error:  # another replica made it in between
+            except S3Error:  # asked afterwards: another replica may make it at the same moment
                 if not self._sdk.bucket_exists(self._bucket):
                     raise
 
@@ -202,17 +189,15 @@ class Blobs:
             await response.read()
 
     async def probe(self) -> None:
-        """Can the bucket be read? An object that cannot be there, in a bucket that is, is the right answer."""
-        try:
+        """Can the bucket be read? "No such object, in a bucket that is there" is the right answer."""
+        with contextlib.suppress(DocumentMissing):
             async with self._answer("GET", _NOT_THERE) as response:
                 await response.read()
-        except DocumentMissing:
-            return
 
-    def _session(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+    def _session(self, limit: int, *, reuse: bool) -> aiohttp.ClientSession:
         limits = self._patience
         return aiohttp.ClientSession(
-            connector=connector,
+            connector=aiohttp.TCPConnector(limit=limit, ttl_dns_cache=30, force_close=not reuse),
             # No total: a timer of its own costs 15 us a request, and a large object may take its time.
             timeout=aiohttp.ClientTimeout(
                 total=None, connect=limits.pool_s, sock_connect=limits.connect_s, sock_read=limits.read_s
@@ -232,14 +217,12 @@ class Blobs:
         session = self._reads if upload is None else self._uploads
         if session is None:
             raise RuntimeError("Blobs.open() first")
-        path = f"/{self._bucket}/{key}"
-        headers = self._signed(method, path, upload)
-        url = URL.build(
-            scheme=self._endpoint.scheme, authority=self._endpoint.netloc, path=path, encoded=True
-        )
+        url = self._endpoint._replace(path=f"/{self._bucket}/{key}")
+        place = URL.build(scheme=url.scheme, authority=url.netloc, path=url.path, encoded=True)
+        headers = self._signed(method, url, upload)
         try:
             async with session.request(
-                method, url, data=upload, headers=headers, allow_redirects=False
+                method, place, data=upload, headers=headers, allow_redirects=False
             ) as response:
                 if response.status not in _GOOD[method]:
                     await _raise_for(response)
@@ -248,27 +231,20 @@ class Blobs:
             # Only the name: the error's own text and its chain hold the request's headers.
             raise StoreUnavailable(type(error).__name__) from None
 
-    def _signed(self, method: str, path: str, upload: _Upload | None) -> dict[str, Any]:
+    def _signed(self, method: str, url: SplitResult, upload: _Upload | None) -> dict[str, Any]:
         now = utcnow()
         # An upload's digest is not known before its first byte, and SeaweedFS was seen to accept a body that differs
         # from the signed one: the read-back decides.
         content = _EMPTY_SHA256 if upload is None else "UNSIGNED-PAYLOAD"
-        headers: dict[str, Any] = {"Host": self._endpoint.netloc}
+        headers: dict[str, Any] = {"Host": url.netloc}
         headers |= {"x-amz-content-sha256": content, "x-amz-date": to_amz_date(now)}
-        signed = sign_v4_s3(
-            method=method,
-            url=self._endpoint._replace(path=path),
-            region=self._region,
-            headers=headers,
-            credentials=self._credentials,
-            content_sha256=content,
-            date=now,
-        )
+        signed = self._sign(method=method, url=url, headers=headers, content_sha256=content, date=now)
         if upload is not None:
             signed |= {"Content-Length": str(upload.size), "Content-Type": "application/octet-stream"}
         return signed
 
 
+@dataclass(slots=True, eq=False)
 class _Upload:
     """The body of a PUT: counts, keeps what its source raised, and gives the store ``write_s`` to take each part.
 
@@ -276,35 +252,32 @@ class _Upload:
     read timeout does not run before the body is out.
     """
 
-    def __init__(
-        self, stream: AsyncIterator[bytes], size: int, deadline: asyncio.Timeout, write_s: float
-    ) -> None:
-        self.size = size
-        self.complete = False
-        self.failure: Exception | None = None  # never a cancellation: that is not the source's doing
-        self._stream = stream
-        self._deadline = deadline
-        self._write_s = write_s
-        self._sent = 0
+    stream: AsyncIterator[bytes]
+    size: int
+    deadline: asyncio.Timeout
+    write_s: float
+    sent: int = 0
+    complete: bool = False
+    failure: Exception | None = None  # never a cancellation: that is not the source's doing
 
     def __aiter__(self) -> _Upload:
         return self
 
     async def __anext__(self) -> bytes:
-        self._deadline.reschedule(None)  # the source may be a slow person: its own door has a limit
+        self.deadline.reschedule(None)  # the source may be a slow person: its own door has a limit
         try:
-            part = await anext(self._stream, None)
+            part = await anext(self.stream, None)
         except Exception as error:
             self.failure = error
             raise
-        self._sent += len(part or b"")
-        if self._sent > self.size or (part is None and self._sent < self.size):
+        self.sent += len(part or b"")
+        if self.sent > self.size or (part is None and self.sent < self.size):
             self.failure = UploadBroken("a body of another length than announced")
             raise self.failure
         if part is None:
             self.complete = True
             raise StopAsyncIteration
-        self._deadline.reschedule(asyncio.get_running_loop().time() + self._write_s)
+        self.deadline.reschedule(asyncio.get_running_loop().time() + self.write_s)
         return part
 
 

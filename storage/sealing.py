@@ -1,4 +1,6 @@
-"""AEAD has one door. Documents rest in Tink's streaming format AES256-GCM-HKDF with 1 MB segments, written with
+"""AEAD has one door.
+
+Documents rest in Tink's streaming format AES256-GCM-HKDF with 1 MB segments, written with
 ``cryptography`` (``protocols.md`` 8; the ``tink`` library is the test oracle in both directions):
 
     object  = header || segment_0 || segment_1 || ...
