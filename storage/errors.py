@@ -1,5 +1,7 @@
-"""What can go wrong at rest, in the words of the domain. Nothing here knows HTTP; no message carries a name, a
-number, a token or a link."""
+"""What can go wrong at rest, in the words of the domain.
+
+Nothing here knows HTTP; no message carries a name, a number, a token or a link.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +32,10 @@ class DatabaseUnavailable(StorageError):
 
 class CommitUnknown(StorageError):
     """The connection failed while COMMIT was under way: the caller must look before it does anything twice."""
+
+
+class RootKeyRefused(StorageError):
+    """A root key that must not be used: missing, open to others, of another length, a sample, or another one."""
 
 
 class KeyMissing(StorageError):

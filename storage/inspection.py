@@ -1,7 +1,8 @@
-"""The gate, first step: is the content what it is declared to be, by its first bytes?
+"""The gate, first step: what the content is by its first bytes, and whether that is what it is declared to be.
 
-An allow-list of PDF, JPEG and PNG. Parsing in a limited worker, active content and malware belong to the full gate; until
-it stands, SECURITY.md says so.
+An allow-list of PDF, JPEG and PNG. First bytes prove nothing about the rest (``performance.md``: HTML behind ``%PDF-``
+passes for a PDF): parsing in a limited worker, active content and malware belong to the full gate; until it stands,
+SECURITY.md says so.
 """
 
 from __future__ import annotations

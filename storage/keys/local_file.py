@@ -1,27 +1,26 @@
-"""The root key in a file of 32 bytes that only its owner may read. ``file:/absolute/path``."""
+"""The root key in a file of 32 random bytes that only its owner may read, named as ``file:/absolute/path``."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
+import itertools
 import os
+import secrets
 import stat
 from pathlib import Path
 
+from storage.errors import RootKeyRefused
 from storage.keys.provider import WrappedKey
 from storage.sealing import KEY_BYTES, unwrap, wrap
 
 OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
-
-
-class RootKeyRefused(Exception):
-    """A root key that must not be used: missing, readable by others, of another length, or a sample."""
+_FEWEST_DIFFERENT_BYTES = 16  # 32 random bytes hold fewer less than once in 10^16
 
 
 class LocalFile:
-    """Raises ``RootKeyRefused`` when the file is not fit to hold a root key."""
+    """Raises ``RootKeyRefused`` when the file is not fit to hold a root key. The key is read once, at start."""
 
-    version = 1
+    version = 1  # a file holds one version; a rotation brings another file, so another id
 
     def __init__(self, path: Path) -> None:
         self._key = _read(path)
@@ -30,46 +29,85 @@ class LocalFile:
     def __repr__(self) -> str:
         return f"LocalFile({self._id})"
 
+    @property
+    def root_key_id(self) -> str:
+        """The first 64 bits of a hash of the key."""
+        return self._id
+
     @classmethod
     def from_url(cls, url: str) -> LocalFile:
-        """``file:/absolute/path``."""
-        scheme, _, rest = url.partition(":")
-        if scheme != "file" or not rest.startswith("/"):
+        """``file:/absolute/path`` (or ``file:///...``), taken as it stands: nothing is unescaped."""
+        scheme, _, path = url.partition(":")
+        local = path.startswith("/") and (not path.startswith("//") or path.startswith("///"))
+        if scheme != "file" or not local:
             raise RootKeyRefused("the root key is named as file:/absolute/path")
-        return cls(Path(rest))
+        return cls(Path(path))
 
     async def wrap(self, plaintext: bytes, associated_data: bytes) -> WrappedKey:
         return WrappedKey(self._id, self.version, wrap(self._key, plaintext, associated_data))
 
     async def unwrap(self, wrapped: WrappedKey, associated_data: bytes) -> bytes:
         """Raises ``SealBroken``; ``RootKeyRefused`` when another root key wrapped it."""
-        if wrapped.root_key_id != self._id:
+        if (wrapped.root_key_id, wrapped.root_key_version) != (self._id, self.version):
             raise RootKeyRefused("this database was sealed under another root key")
         return unwrap(self._key, wrapped.blob, associated_data)
 
 
 def create(path: Path) -> None:
-    """Write a fresh key once; a file that is there already stays as it is."""
+    """Write a fresh key of mode 0400, once: a file that is there already stays as it is. Raises ``OSError``.
+
+    The name appears only when the key is on disk, so that a start that was interrupted leaves no half a key; of two
+    starts at the same time one wins.
+    """
+    if path.exists():
+        return
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with contextlib.suppress(FileExistsError):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
+    try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(os.urandom(KEY_BYTES))
+            file.write(secrets.token_bytes(KEY_BYTES))
             file.flush()
             os.fsync(file.fileno())
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return
+    finally:
+        draft.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the name too: whatever is sealed from now on needs it
+    finally:
+        os.close(folder)
 
 
 def _read(path: Path) -> bytes:
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe must not hold up the start
+        with os.fdopen(descriptor, "rb") as file:
+            facts = os.fstat(descriptor)
+            if not stat.S_ISREG(facts.st_mode):
+                raise RootKeyRefused("the root key is not a file")
+            if facts.st_mode & OPEN_TO_OTHERS:
+                raise RootKeyRefused("the root key's file is open to others than its owner (chmod 400)")
+            if facts.st_uid not in {os.geteuid(), 0}:
+                raise RootKeyRefused("the root key's file belongs to another user")
+            key = file.read(KEY_BYTES + 1)
     except OSError as error:
         raise RootKeyRefused(f"the root key cannot be read: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        if os.fstat(descriptor).st_mode & OPEN_TO_OTHERS:
-            raise RootKeyRefused("the root key's file is open to others than its owner (chmod 400)")
-        key = file.read(KEY_BYTES + 1)
     if len(key) != KEY_BYTES:
         raise RootKeyRefused("a root key has 32 bytes")
-    if len(set(key)) < KEY_BYTES // 4:
+    if _looks_made_up(key):
         raise RootKeyRefused("this root key is not random")
     return key
+
+
+def _looks_made_up(key: bytes) -> bool:
+    """Zeros, a repeated word, a counted sequence, or text: a sample, a password, or 16 bytes written as hex."""
+    steps = {(after - before) % 256 for before, after in itertools.pairwise(key)}
+    return (
+        len(set(key)) < _FEWEST_DIFFERENT_BYTES
+        or len(steps) == 1
+        or (key.isascii() and key.decode().isprintable())
+    )

@@ -1,0 +1,110 @@
+"""``berkas bench``: what it costs, on the machine at hand. Each run makes a throw-away world of its own and removes it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from exchange.cli.bench.figures import Scale
+    from exchange.cli.bench.world import World
+
+PARTS = ("fetch", "intake", "ledger", "readiness")
+FAILED = 1
+
+bench_app = typer.Typer(
+    no_args_is_help=True, help="What it costs: figures from a throw-away world on this machine."
+)
+_JSON = typer.Option(False, "--json", help="For programs: one object.")
+_PLACE = typer.Option(None, "--place", help="Folder for the throw-away data (default: the temporary folder).")
+_ROUNDS = typer.Option(4, min=1, help="Rounds of direct and complete fetches, alternating.")
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(bench_app, name="bench")
+
+
+@bench_app.command()
+def fetch(as_json: bool = _JSON, place: Path | None = _PLACE, rounds: int = _ROUNDS) -> None:
+    """The complete fetch path beside direct GETs from the same store, 300 KB and 20 MB."""
+    _bench(["fetch"], as_json, place, rounds=rounds)
+
+
+@bench_app.command()
+def intake(as_json: bool = _JSON, place: Path | None = _PLACE) -> None:
+    """One upload of 200 MB: speed and memory."""
+    _bench(["intake"], as_json, place)
+
+
+@bench_app.command()
+def readiness(as_json: bool = _JSON, place: Path | None = _PLACE) -> None:
+    """Readiness checks in a database of 100,000 citizens."""
+    _bench(["readiness"], as_json, place)
+
+
+@bench_app.command()
+def ledger(as_json: bool = _JSON, place: Path | None = _PLACE) -> None:
+    """Durable entries a second at 1, 8, 32 and 128 waiting callers."""
+    _bench(["ledger"], as_json, place)
+
+
+@bench_app.command("all")
+def everything(as_json: bool = _JSON, place: Path | None = _PLACE, rounds: int = _ROUNDS) -> None:
+    """Every part, one after the other, in one world."""
+    _bench(PARTS, as_json, place, rounds=rounds)
+
+
+async def run(world: World, names: Sequence[str], scale: Scale, say: Callable[[str], None]) -> dict[str, Any]:
+    """The report of the parts ``names``, with the machine. Raises ``BenchError`` where a figure would be wrong."""
+    from exchange.cli.bench.fetch import fetch as fetch_part
+    from exchange.cli.bench.figures import machine
+    from exchange.cli.bench.intake import intake as intake_part
+    from exchange.cli.bench.ledger import ledger as ledger_part
+    from exchange.cli.bench.load import Generator
+    from exchange.cli.bench.readiness import readiness as readiness_part
+
+    generator = Generator.found(world.folder)
+    report: dict[str, Any] = {}
+    for name in names:
+        if name == "fetch":
+            report |= await fetch_part(world, generator, scale, say)
+        elif name == "intake":
+            report |= await intake_part(world, scale, say)
+        elif name == "ledger":
+            report |= await ledger_part(world, scale, say)
+        else:
+            report |= await readiness_part(world, generator, scale, say)
+    postgres, store = world.services.postgres, world.services.store
+    report["machine"] = machine(
+        postgres=postgres.version if postgres else "",
+        store=f"{store.kind} {store.version}" if store else "",
+        load_generator=generator.name,
+    )
+    return report
+
+
+def _bench(names: Sequence[str], as_json: bool, place: Path | None, **scale: int) -> None:
+    # What a bench needs (the whole application, three libraries more) no other command should load.
+    import uvloop
+
+    from exchange import logs
+    from exchange.cli.bench.figures import BenchError, Scale, table
+    from exchange.cli.bench.world import throw_away_world
+
+    def say(text: str) -> None:
+        typer.echo(f"bench: {text}", err=True)
+
+    logs.configure("WARNING")
+    try:
+        with throw_away_world(place) as world, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            report = runner.run(run(world, names, Scale(**scale), say))
+    except BenchError as error:
+        typer.echo(f"berkas: {error}", err=True)
+        sys.exit(FAILED)
+    typer.echo(json.dumps(report) if as_json else "\n".join(table(report)))

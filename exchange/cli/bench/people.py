@@ -1,0 +1,275 @@
+"""Who acts in a bench: an officer at a counter, and citizens whose paper is on file and whose consent is given.
+
+Made through the same flows as everybody's, in this process, before the application is started and measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from auth.callers import Officer
+from auth.links import browser_hash
+from auth.verdict import AccessRefused
+from exchange.cli.bench.figures import BenchError
+from exchange.cli.bench.world import SITE
+from exchange.deps import Parts, clock, session_cookie, today_at
+from exchange.flows import (
+    ask_consent,
+    check_requirements,
+    enrol,
+    give_consent,
+    look_after,
+    prove_self,
+    run_site,
+    sign_in,
+    take_in,
+)
+from exchange.requirements.numbers import parse_nik
+from exchange.requirements.selection import requestable
+from exchange.uploads import Body, Paper
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+AGENCY = "DPMPTSP"
+SERVICE = "DPMPTSP.NIB"
+ANSWERS = {"legal_entity": False, "represented": False}
+DOCUMENT_TYPE = "KTP"
+JPEG = b"\xff\xd8\xff\xe0"
+AT_ONCE = 8
+# The inbox shows 500 messages: the one-time codes of a group must all be among them.
+GROUP = 200
+INBOX_WAIT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A signed-in officer."""
+
+    officer: Officer
+    cookie: str = field(repr=False)
+    csrf: str = field(repr=False)
+    cookie_name: str
+
+    def headers(self, **more: str) -> dict[str, str]:
+        return {"Cookie": f"{self.cookie_name}={self.cookie}", "X-CSRF-Token": self.csrf, **more}
+
+
+@dataclass(frozen=True, slots=True)
+class Citizen:
+    """A citizen with one document, granted by one consent."""
+
+    subject_ref: str
+    consent_id: str
+    document_id: str
+    version: int
+    object_key: str
+
+
+async def open_counter(parts: Parts) -> Counter:
+    """The site, one agency that offers its services, and a new officer there, signed in."""
+    await run_site.add_site(parts.database, site_id=SITE, name="MPP", zone="Asia/Makassar")
+    with contextlib.suppress(AccessRefused):  # an earlier part of the same run made it
+        await run_site.add_agency(
+            parts.database,
+            parts.keyring,
+            parts.appender,
+            code=AGENCY,
+            site_id=SITE,
+            name=AGENCY,
+            services=[row.code for row in parts.catalogue.services.values() if row.agency == AGENCY],
+        )
+    username, password = f"bench.{secrets.token_hex(4)}", secrets.token_urlsafe(16)
+    await run_site.add_officer(
+        parts.database,
+        parts.keyring,
+        parts.appender,
+        username=username,
+        name="Petugas",
+        agency_id=f"{AGENCY}@{SITE}",
+        counter="Loket 1",
+        role="officer",
+        password_hash=await sign_in.hash_password(password),
+    )
+    signed = await sign_in.sign_in(
+        parts.database, parts.keyring, parts.appender, username=username, password=password
+    )
+    return Counter(signed.officer, signed.secret, signed.csrf, session_cookie(parts.settings))
+
+
+async def consenting(
+    parts: Parts, counter: Counter, numbers: Iterable[int], size_bytes: int
+) -> list[Citizen]:
+    """One citizen a number, each with a document of ``size_bytes`` that may be fetched."""
+    waiting = list(numbers)
+    made: list[Citizen] = []
+    while waiting:
+        group, waiting = waiting[:GROUP], waiting[GROUP:]
+        asked = await _each(group, lambda number: _asked(parts, counter, number, size_bytes))
+        codes = await _codes(parts, [request.phone for request in asked])
+        made += await _each(asked, lambda request: _granted(parts, request, codes[request.phone]))
+    return made
+
+
+async def enrolled(parts: Parts, counter: Counter, number: int) -> tuple[str, str]:
+    """(reference, phone) of a synthetic citizen: a serial of 99xx, no two alike for 3,360,000 numbers."""
+    day, month, year, serial = number % 28, number // 28 % 12, number // 336 % 100, number // 33_600 % 100
+    nik = f"647209{day + 1:02d}{month + 1:02d}{year:02d}99{serial:02d}"
+    phone = f"+62812{number:08d}"
+    citizen = await enrol.enrol(
+        parts.database,
+        parts.keyring,
+        parts.appender,
+        officer=counter.officer,
+        nik=parse_nik(nik, birth_date=None, today=today_at(parts.zone)),
+        name="Warga",
+        birth_date=None,
+        contacts=[enrol.NewContact("whatsapp", phone)],
+        now=clock(),
+    )
+    return citizen.subject_ref, phone
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    phone: str
+    opened: give_consent.Opened
+    target: prove_self.Target
+    browser: str
+    document: Any
+
+
+async def _asked(parts: Parts, counter: Counter, number: int, size_bytes: int) -> _Asked:
+    """Enrolled, the paper on file, asked, the one-time code on its way."""
+    subject_ref, phone = await enrolled(parts, counter, number)
+    content = JPEG + os.urandom(size_bytes - len(JPEG))
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield content
+
+    taken = await take_in.take_in(
+        parts.database,
+        parts.keyring,
+        parts.appender,
+        parts.vault,
+        officer=counter.officer,
+        subject_ref=subject_ref,
+        document_type=parts.catalogue.document_types[DOCUMENT_TYPE],
+        shareable=True,
+        paper=Paper(),
+        body=Body("image/jpeg", len(content), hashlib.sha256(content).digest(), chunks()),
+        limit_bytes=parts.settings.upload_limit_bytes,
+        now=clock(),
+    )
+    opened = await _requested(parts, counter, subject_ref)
+    browser = browser_hash(parts.keyring.site("one-time-code"), secrets.token_urlsafe(32))
+    target = prove_self.Target(opened.request.id, subject_ref, opened.request.id)
+    sent = await prove_self.send_code(
+        parts.database,
+        parts.keyring,
+        parts.appender,
+        target=target,
+        browser=browser,
+        text=lambda code, _until: code,
+        now=clock(),
+    )
+    sent.enforce()
+    return _Asked(phone, opened, target, browser, taken.version)
+
+
+async def _requested(parts: Parts, counter: Counter, subject_ref: str) -> give_consent.Opened:
+    service, now = parts.catalogue.services[SERVICE], clock()
+    evaluation = await check_requirements.evaluated(
+        parts.database, parts.catalogue, service, subject_ref, {}, ANSWERS, today_at(parts.zone)
+    )
+    asked = await ask_consent.ask(
+        parts.database,
+        parts.keyring,
+        parts.appender,
+        parts.desk,
+        officer=counter.officer,
+        where=ask_consent.Place(parts.site_name, parts.zone, AGENCY),
+        subject_ref=subject_ref,
+        service=service,
+        items=requestable(parts.catalogue, service, evaluation, subject_ref=subject_ref),
+        application_no=None,
+        channel="qr",
+        life=timedelta(hours=1),
+        valid_until=now + timedelta(days=1),
+        origin=parts.settings.origin,
+        now=now,
+    )
+    opened = await give_consent.open_link(parts.database, parts.keyring, code=asked.link.rpartition("/")[2])
+    if opened is None:
+        raise BenchError("a consent link that was just made cannot be opened")
+    return opened
+
+
+async def _granted(parts: Parts, asked: _Asked, code: str) -> Citizen:
+    verdict, _left = await prove_self.verify_code(
+        parts.keyring, parts.appender, target=asked.target, browser=asked.browser, code=code
+    )
+    verdict.enforce()
+    now = clock()
+    await give_consent.decide(
+        parts.database,
+        parts.keyring,
+        parts.appender,
+        parts.desk,
+        opened=asked.opened,
+        browser=asked.browser,
+        ticked=[item.key for item in asked.opened.items],
+        shown_sha256=hashlib.sha256(b"").hexdigest(),
+        shown_at=now,
+        notice=lambda _granted, _refused, link: link,
+        link_life=timedelta(days=1),
+        origin=parts.settings.origin,
+        now=now,
+    )
+    request = await ask_consent.state_of(
+        parts.database, officer=_asker(asked), request_id=asked.opened.request.id, now=now
+    )
+    document = asked.document
+    return Citizen(
+        asked.target.subject_ref,
+        str(request.consent_id),
+        document.document_id,
+        document.version,
+        document.object_key,
+    )
+
+
+def _asker(asked: _Asked) -> Officer:
+    row, agency = asked.opened.officer, asked.opened.agency
+    session = asked.opened.request.session_id
+    return Officer(row.id, row.name, agency.id, agency.code, agency.site, row.counter, row.role, session)
+
+
+async def _codes(parts: Parts, phones: list[str]) -> dict[str, str]:
+    """The one-time codes as the sandbox's inbox shows them, once all are sent."""
+    async with asyncio.timeout(INBOX_WAIT_S):
+        while True:
+            messages = await look_after.sent(parts.database, parts.keyring)
+            codes = {message["to"]: str(message["code"]) for message in messages if message["kind"] == "otp"}
+            if codes.keys() >= set(phones):
+                return codes
+            await asyncio.sleep(0.2)
+
+
+async def _each(items: list[S], work: Callable[[S], Coroutine[Any, Any, T]]) -> list[T]:
+    """``AT_ONCE`` at a time, in order."""
+    limit = asyncio.Semaphore(AT_ONCE)
+
+    async def one(item: S) -> T:
+        async with limit:
+            return await work(item)
+
+    return list(await asyncio.gather(*(one(item) for item in items)))

@@ -1,0 +1,214 @@
+"""The operator's way: up, facts, demo, the README's commands, log verify, stop and start again."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from exchange.cli.demo.story import _sample
+from storage import schema
+from tests.cli.conftest import ROOT, Sandbox, free_listen
+
+CONTRACT = {"origin", "site", "officers", "clients", "citizens", "inbox_url", "log_vkey", "data_dir"}
+
+
+def test_facts(sandbox: Sandbox) -> None:
+    """DESIGN section 6: what black-box tools rely on."""
+    facts = sandbox.facts()
+    assert facts.keys() >= CONTRACT
+    assert facts["clients"] == []
+    assert len(facts["officers"]) == 12
+    assert len({officer["agency"] for officer in facts["officers"]}) >= 6
+    assert all(
+        officer.keys() >= {"username", "password", "totp_secret", "agency", "counter"} for officer in facts["officers"]
+    )
+    assert len(facts["citizens"]) == 20
+    for citizen in facts["citizens"]:
+        assert citizen.keys() >= {"nik", "name", "contact", "holds"}
+        assert re.fullmatch(r"\d{12}99\d\d", citizen["nik"])
+    assert (sandbox.data_dir / "facts.json").stat().st_mode & 0o077 == 0
+
+
+def test_the_banner_says_what_this_is_for(sandbox: Sandbox) -> None:
+    text = sandbox.log.read_text()
+    assert "trial and tests" in text
+    assert "gRPC" in text
+    assert "virus" in text
+
+
+def test_demo(sandbox: Sandbox) -> None:
+    told = sandbox.run("demo")
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "The story held" in told.stdout
+    assert told.stdout.count("   refused") >= 10
+
+
+@pytest.mark.parametrize("name", ["mine.pdf", "mine.jpg"])
+def test_demo_with_my_own_file(sandbox: Sandbox, name: str) -> None:
+    own = sandbox.data_dir.parent / name
+    own.write_bytes(b"%PDF-1.7\nmine" if name.endswith("pdf") else _sample())
+    told = sandbox.run("demo", "--file", str(own))
+    assert told.returncode == 0, told.stdout + told.stderr
+
+
+def test_demo_with_a_file_that_is_none(sandbox: Sandbox) -> None:
+    own = sandbox.data_dir.parent / "mine.txt"
+    own.write_text("plain text")
+    assert sandbox.run("demo", "--file", str(own)).returncode == 3
+    assert sandbox.run("demo", "--file", "nowhere.pdf").returncode == 1
+
+
+def test_the_readmes_commands(sandbox: Sandbox, tmp_path: Path) -> None:
+    """U19: the block is executed as it stands; only ``./berkas`` is the interpreter of this run."""
+    block = re.search(r"<!-- the suite runs the next block -->\n```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    assert block
+    script = block.group(1).replace("./berkas ", f"{sys.executable} -m exchange.cli ")
+    ran = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        env=sandbox.environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    lines = ran.stdout.split("\n")
+    assert lines[0] == "False"
+    assert '"version":1' in ran.stdout
+    for expected in ("True", "Persetujuan tercatat", "BK-4003", "withdrawn", "BK-4005"):
+        assert expected in ran.stdout
+    assert "content-digest: sha-256=:" in ran.stdout.lower()
+
+
+def test_log_verify_and_checkpoint(sandbox: Sandbox) -> None:
+    checkpoint = sandbox.run("log", "checkpoint")
+    assert checkpoint.stdout.splitlines()[0].endswith("/akses")
+    kept = sandbox.data_dir.parent / "checkpoint.txt"
+    kept.write_text(checkpoint.stdout)
+    verified = sandbox.run("log", "verify", "--checkpoint", str(kept), "--json")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    findings = json.loads(verified.stdout)
+    assert findings["problems"] == []
+    assert findings["bodies_opened"] == findings["size"] > 100
+
+
+def test_small_commands(sandbox: Sandbox) -> None:
+    assert sandbox.run("doctor").returncode == 0
+    assert json.loads(sandbox.run("doctor", "--json").stdout)["database"] is True
+    assert json.loads(sandbox.run("version", "--json").stdout)["schema"] == schema.HEAD
+    assert "BK-2031" in sandbox.run("explain", "bk-2031").stdout
+    assert sandbox.run("explain", "BK-0000").returncode == 1
+    assert sandbox.run("config", "check").returncode == 0
+    assert sandbox.run("nonsense").returncode == 2
+
+
+def test_administration(sandbox: Sandbox) -> None:
+    """Enrolled from another process while the application runs; effective at once, on record."""
+    assert sandbox.run("agency", "add", "BPN", "6472", "Kantor Pertanahan").stdout.strip() == "BPN@6472"
+    again = sandbox.run("agency", "add", "BPN", "6472", "Kantor Pertanahan")
+    assert (again.returncode, "agency_exists" in again.stderr) == (1, True)
+    password = "kata sandi yang panjang\n"
+    added = sandbox.run("officer", "add", "bpn.1", "Petugas Contoh", "BPN@6472", "Loket 9", input=password * 2)
+    assert added.returncode == 0, added.stderr
+    short = sandbox.run("officer", "add", "bpn.2", "Petugas Contoh", "BPN@6472", "Loket 9", input="pendek\npendek\n")
+    assert short.returncode == 1
+    listed = json.loads(sandbox.run("officer", "list").stdout)
+    assert any(row["username"] == "bpn.1" and row["active"] for row in listed)
+    assert sandbox.run("officer", "suspend", "bpn.1").returncode == 0
+    assert sandbox.run("officer", "suspend", "nobody").returncode == 1
+    assert sandbox.run("agency", "suspend", "BPN@6472").returncode == 0
+
+
+def test_two_sandboxes_side_by_side(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Same port asked for: the second moves to a free one and says so in its facts."""
+    other = Sandbox(tmp_path / "data", sandbox.listen)
+    with other.log.open("ab") as output:
+        other.process = subprocess.Popen(
+            [sys.executable, "-m", "exchange.cli", "up"], env=other.environment, stdout=output, stderr=output
+        )
+    try:
+        for _ in range(900):
+            if "Berkas is ready" in other.log.read_text():
+                break
+            assert other.process.poll() is None, other.log.read_text()
+            import time
+
+            time.sleep(0.1)
+        assert other.facts()["origin"] != sandbox.facts()["origin"]
+        assert other.run("demo").returncode == 0
+        assert sandbox.run("doctor").returncode == 0
+    finally:
+        other.stop()
+
+
+def test_killed_and_started_again(sandbox: Sandbox) -> None:
+    """kill -9 of berkas: the next start recovers, nothing is lost, the log is whole."""
+    before = json.loads(sandbox.run("log", "verify", "--json").stdout)["size"]
+    sandbox.stop(signal.SIGKILL)
+    seconds = sandbox.start()
+    assert seconds < 60
+    after = json.loads(sandbox.run("log", "verify", "--json").stdout)
+    assert after["problems"] == []
+    assert after["size"] >= before
+    assert sandbox.run("demo").returncode == 0
+
+
+def test_ctrl_c_stops_all(sandbox: Sandbox) -> None:
+    """Within 10 s, and no server is left; afterwards ``log verify`` starts what it needs by itself."""
+    assert sandbox.process is not None
+    children = psutil.Process(sandbox.process.pid).children(recursive=True)
+    assert children
+    assert sandbox.stop() < 10
+    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    assert sandbox.run("log", "verify").returncode == 0
+    sandbox.start()
+
+
+def test_nothing_here_yet(tmp_path: Path) -> None:
+    """A sentence, not a trace."""
+    nothing = Sandbox(tmp_path / "data", free_listen())
+    nothing.data_dir.mkdir()
+    for command in (("sandbox", "facts"), ("log", "verify"), ("officer", "list"), ("doctor",)):
+        told = nothing.run(*command)
+        assert told.returncode == 1
+        assert "berkas up" in told.stderr
+        assert "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({}, "BERKAS_DATABASE_URL is required"),
+        ({"BERKAS_DATABASE_URL": "postgresql://b:changeme@127.0.0.1/b"}, "BERKAS_S3_ENDPOINT is required"),
+        (
+            {"BERKAS_DATABASE_URL": "postgresql://b:changeme@127.0.0.1/b", "BERKAS_S3_ENDPOINT": "http://127.0.0.1:9",
+             "BERKAS_S3_ACCESS_KEY": "minioadmin", "BERKAS_S3_SECRET_KEY": "minioadmin", "BERKAS_ROOT_KEY": "file:/x",
+             "BERKAS_PUBLIC_ORIGIN": "https://berkas.example.go.id"},
+            "sample secret",
+        ),
+        ({"BERKAS_TICKET_LIFE_S": "301", "BERKAS_MODE": "sandbox"}, "BERKAS_TICKET_LIFE_S"),
+    ],
+)  # fmt: skip
+def test_configurations_that_must_not_run(sandbox: Sandbox, settings: dict[str, str], sentence: str) -> None:
+    """Production refuses a missing or sample secret; the sentence names the variable, never a value."""
+    environment = sandbox.environment | {"BERKAS_MODE": "production"} | settings
+    told = subprocess.run(
+        [sys.executable, "-m", "exchange.cli", "serve"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert told.returncode == 1
+    assert sentence in told.stderr
+    assert "minioadmin" not in told.stderr
+    assert "Traceback" not in told.stderr
