@@ -44,7 +44,8 @@ def new_session_secret() -> str:
 
 def session_of(secret: str) -> OfficerSession:
     """The session id is a one-way function of the cookie: a ticket can name it (``act.sid``) and whoever steals
-    the ticket still cannot make the cookie. 128 bits, written like every other id."""
+    the ticket still cannot make the cookie. 128 bits, written like every other id.
+    """
     digest = hashlib.sha256(b"berkas-session\x00" + secret.encode()).digest()
     number = int.from_bytes(digest[:16], "big")
     characters = []

@@ -153,7 +153,8 @@ def judge_code(
     now: datetime,
 ) -> Verdict:
     """One try of a one-time code. ``challenges`` are those of the target: five wrong codes in all end it, however
-    many browsers, codes or parallel tries they were spread over. ``live`` is the newest challenge."""
+    many browsers, codes or parallel tries they were spread over. ``live`` is the newest challenge.
+    """
     if request is not None and (refused := _open_request(request, now)):
         return refused
     if wrong_tries(challenges) >= CODE_TRIES:

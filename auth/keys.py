@@ -30,7 +30,7 @@ _JWK_NEEDED = frozenset({"kty", "crv", "x", "y"})
 _JWK_ALLOWED = _JWK_NEEDED | {"kid", "alg", "use", "nbf", "exp"}
 
 
-class KeyRefused(Exception):  # noqa: N818 - a refusal is an answer
+class KeyRefused(Exception):
     """A key that is not a P-256 key of ours, or a set of keys that contradicts itself. ``reason`` is stable."""
 
     def __init__(self, reason: str) -> None:

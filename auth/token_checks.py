@@ -33,7 +33,7 @@ _TEXTS = ("sub", "client_id", "scope")
 _NEVER_IN_A_RECORD = frozenset({"exp", "nbf", "aud", "scope", "cnf", "client_id"})
 
 
-class TokenRefused(Exception):  # noqa: N818 - a refusal is an answer
+class TokenRefused(Exception):
     """``reason`` is a stable code for the log. Neither it nor the text holds anything of the token.
 
     The caller is told the same opaque 401 whatever the reason is.

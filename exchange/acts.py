@@ -27,7 +27,9 @@ def officer_needs(officer: Officer) -> list[Need]:
 def judged_officer(facts: Facts, officer: Officer, now: datetime) -> Verdict:
     """Still signed in, still active, the agency too. Notes the use of the session."""
     session = facts.get(SESSIONS, officer.session_id)
-    verdict = judge_session(session, facts.get(OFFICERS, officer.id), facts.get(AGENCIES, officer.agency_id), now)
+    verdict = judge_session(
+        session, facts.get(OFFICERS, officer.id), facts.get(AGENCIES, officer.agency_id), now
+    )
     if verdict.allowed and session is not None and now - session.last_seen_at > TOUCH_PERIOD:
         facts.put(SESSIONS, replace(session, last_seen_at=now))
     return verdict

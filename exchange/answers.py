@@ -98,4 +98,6 @@ def access_text(parts: Parts, agency_id: str, counter: str) -> Callable[[Sequenc
 def _remember(parts: Parts, browser: Browser, response: Response) -> None:
     if browser.is_new:
         secure = parts.settings.secure
-        response.set_cookie(BROWSER_COOKIE, browser.cookie, httponly=True, samesite="lax", secure=secure, path="/")
+        response.set_cookie(
+            BROWSER_COOKIE, browser.cookie, httponly=True, samesite="lax", secure=secure, path="/"
+        )

@@ -147,7 +147,9 @@ def _loops(parts: Parts) -> None:
         await notify.deliver_due(parts.database, parts.keyring, sender, now=clock())
 
     parts.background.repeat(tidy, TIDY_PERIOD_S)
-    parts.background.repeat(send, MAIL_PERIOD_S if parts.settings.mode == "production" else MAIL_PERIOD_S / 10)
+    parts.background.repeat(
+        send, MAIL_PERIOD_S if parts.settings.mode == "production" else MAIL_PERIOD_S / 10
+    )
 
 
 async def _signing_keys(keyring: Keyring) -> KeySet:

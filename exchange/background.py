@@ -42,6 +42,6 @@ async def _repeat(work: Callable[[], Awaitable[Any]], period_s: float) -> None:
     while True:
         try:
             await work()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the loop must outlive whatever its work raises
             _log.exception("loop failed", extra={"error": type(error).__name__})
         await asyncio.sleep(period_s)

@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 from fastapi import Depends, Request
 
 from auth.callers import Officer, same_text, session_of
-from auth.links import browser_hash, form_token
 from auth.keys import KeySet
+from auth.links import browser_hash, form_token
 from auth.tokens import Ticket, TokenDesk, TokenRefused
 from auth.verdict import AccessRefused
 from exchange.background import Background
@@ -100,7 +100,8 @@ class TicketHolder:
 
 async def ticket_holder(request: Request) -> TicketHolder:
     """Raises ``AccessRefused``. No database: everything about the session is judged in the release's own batch, the
-    ticket's end too, so that an expired ticket of a known holder leaves its entry."""
+    ticket's end too, so that an expired ticket of a known holder leaves its entry.
+    """
     parts = parts_of(request)
     header = request.headers.get("authorization", "")
     if header[: len(BEARER)].lower() != BEARER:
@@ -151,4 +152,3 @@ CurrentOfficer = Annotated[Officer, Depends(current_officer)]
 Holder = Annotated[TicketHolder, Depends(ticket_holder)]
 Wired = Annotated[Parts, Depends(parts_of)]
 CitizenBrowser = Annotated[Browser, Depends(browser_of)]
-

@@ -31,7 +31,8 @@ _log = logging.getLogger("berkas.access")
 class Protocol(HttpToolsProtocol):
     """HTTP/1.1 that forgives a body longer than announced: the surplus is thrown away, the request under way is
     answered, and the connection ends. (Without this the surplus is read as a broken next request and its 400 takes the
-    place of the answer.)"""
+    place of the answer.)
+    """
 
     surplus = False
 

@@ -22,7 +22,9 @@ class Problem:
     retryable: bool = False
 
 
-def _p(code: str, status: int, title: str, title_en: str, remedy: str, remedy_en: str, *, retry: bool = False) -> Problem:
+def _p(
+    code: str, status: int, title: str, title_en: str, remedy: str, remedy_en: str, *, retry: bool = False
+) -> Problem:
     return Problem(code, status, title, title_en, remedy, remedy_en, retry)
 
 

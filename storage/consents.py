@@ -13,7 +13,8 @@ from storage.ledger.facts import FactTable, Json
 class ConsentRequest:
     """``state``: pending, granted, partial, refused, expired or withdrawn. ``items`` is a JSON list of
     ``{path, type, document_id}``; ``code_hash`` the SHA-256 of the link's secret; ``browser`` is the one that decided;
-    ``request`` the signed consent request object, sealed under the citizen's trail key."""
+    ``request`` the signed consent request object, sealed under the citizen's trail key.
+    """
 
     id: str
     code_hash: str
@@ -42,7 +43,8 @@ class ConsentRequest:
 class Consent:
     """``state``: active, refused or withdrawn; its end by time is judged against ``valid_until``. ``record`` is
     the signed consent record, one JWS a line for each revision, sealed under the citizen's trail key; ``epoch``
-    counts them and ``record_sha256`` is of the newest."""
+    counts them and ``record_sha256`` is of the newest.
+    """
 
     id: str
     request_id: str
@@ -74,7 +76,8 @@ class ConsentItem:
 @dataclass(frozen=True, slots=True)
 class Challenge:
     """A one-time code on its way to a registered contact. ``target_id`` is a request or a citizen link; ``browser``
-    the keyed hash of the browser that asked; ``code`` a keyed hash. Codes live five minutes."""
+    the keyed hash of the browser that asked; ``code`` a keyed hash. Codes live five minutes.
+    """
 
     id: str
     target_id: str

@@ -15,7 +15,8 @@ from storage.ledger.facts import FactTable
 
 class Document(SQLModel, table=True):
     """``kind`` tells papers of one type apart: the level of a diploma, the colour behind a photograph, the keyed
-    hash of a plate. Two scans of one paper are two versions; two diplomas are two documents."""
+    hash of a plate. Two scans of one paper are two versions; two diplomas are two documents.
+    """
 
     __tablename__ = "document"
     __table_args__ = (sa.Index("uq_document_paper", "subject_ref", "type", "kind", unique=True),)
@@ -27,7 +28,8 @@ class Document(SQLModel, table=True):
 
 class Intake(SQLModel, table=True):
     """The ``pending`` row of an intake: what exists before the verdict. It goes when the version is ready, or with
-    its object ten minutes later."""
+    its object ten minutes later.
+    """
 
     __tablename__ = "intake"
     __table_args__ = (sa.Index("uq_intake_version", "document_id", "version", unique=True),)
@@ -35,7 +37,7 @@ class Intake(SQLModel, table=True):
     document_id: str = Field(sa_type=sa.Text)
     version: int = Field(sa_type=sa.BigInteger)
     wrapped_key: bytes
-    started_at: datetime = Field(sa_type=sa.DateTime(timezone=True), index=True)  # type: ignore[call-overload]
+    started_at: datetime = Field(sa_type=sa.DateTime(timezone=True), index=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ def version_id(document_id: str, version: int) -> str:
 
 async def locked_document(transaction: Transaction, subject_ref: str, document_type: str, kind: str) -> str:
     """The document's id, made when this is the first copy of the paper; its row is locked, so that two intakes take
-    two version numbers. No batch ever locks a ``document`` row."""
+    two version numbers. No batch ever locks a ``document`` row.
+    """
     await transaction.raw.execute(
         "INSERT INTO document (id, subject_ref, type, kind) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
         new_id("d"),
@@ -101,7 +104,13 @@ async def locked_document(transaction: Transaction, subject_ref: str, document_t
 
 
 async def begin_intake(
-    transaction: Transaction, *, document_id: str, version: int, object_key: str, wrapped_key: bytes, now: datetime
+    transaction: Transaction,
+    *,
+    document_id: str,
+    version: int,
+    object_key: str,
+    wrapped_key: bytes,
+    now: datetime,
 ) -> None:
     """The pending row, under the document's lock."""
     await transaction.raw.execute(
@@ -132,7 +141,8 @@ async def end_intake(transaction: Transaction, object_key: str) -> None:
 
 async def forgotten_intakes(transaction: Transaction, before: datetime) -> list[str]:
     """Object keys of intakes that began before ``before`` and never became a version. The batch refuses an intake
-    of that age, so none of these objects can still become one (F23)."""
+    of that age, so none of these objects can still become one (F23).
+    """
     rows = await transaction.raw.fetch(
         "SELECT object_key FROM intake WHERE started_at < $1 "
         "AND NOT EXISTS (SELECT 1 FROM document_version v WHERE v.object_key = intake.object_key) LIMIT 500",

@@ -63,7 +63,7 @@ class SiteKey(SQLModel, table=True):
     wrapped: bytes
     root_key_id: str = Field(sa_type=sa.Text)
     root_key_version: int
-    created_at: datetime = Field(sa_type=sa.DateTime(timezone=True))  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=sa.DateTime(timezone=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,9 @@ class Keyring:
 
     def pseudonym(self, audience: str, subject_ref: str) -> str:
         """Pairwise: two agencies that compare what they were given cannot match their citizens."""
-        digest = hmac.new(self._site["pseudonym"], f"{audience}\x00{subject_ref}".encode(), hashlib.sha256).digest()
+        digest = hmac.new(
+            self._site["pseudonym"], f"{audience}\x00{subject_ref}".encode(), hashlib.sha256
+        ).digest()
         return "pw:" + base64.urlsafe_b64encode(digest[:16]).decode().rstrip("=")
 
     async def fresh_citizen(self, subject_ref: str) -> tuple[CitizenKey, Trail]:
@@ -181,7 +183,9 @@ class Keyring:
         if cached is not None and cached.until_s > time.monotonic():
             return cached
         async with self._database.transaction() as transaction:
-            row = await transaction.raw.fetchrow("SELECT * FROM citizen_key WHERE subject_ref = $1", subject_ref)
+            row = await transaction.raw.fetchrow(
+                "SELECT * FROM citizen_key WHERE subject_ref = $1", subject_ref
+            )
         if row is None:
             raise KeyMissing("citizen")
         document_key = trail = None

@@ -22,7 +22,7 @@ class Subject(SQLModel, table=True):
     ref: str = Field(primary_key=True, sa_type=sa.Text)
     nik_index: bytes = Field(unique=True)
     identity: bytes
-    created_at: datetime = Field(sa_type=sa.DateTime(timezone=True))  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=sa.DateTime(timezone=True))
 
 
 @dataclass(frozen=True, slots=True)

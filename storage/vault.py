@@ -20,7 +20,17 @@ from storage.documents import version_row
 from storage.errors import DocumentMissing, SealBroken, StoreUnavailable
 from storage.keyring import CACHE_LIFE_S, Keyring
 from storage.ledger.receipt import Receipt
-from storage.sealing import Opener, Sealer, dek_ad, document_ad, new_data_key, open_whole, sealed_size, unwrap, wrap
+from storage.sealing import (
+    Opener,
+    Sealer,
+    dek_ad,
+    document_ad,
+    new_data_key,
+    open_whole,
+    sealed_size,
+    unwrap,
+    wrap,
+)
 
 # Up to here a document is fetched, opened and sent as one response; above, segment by segment (D7).
 WHOLE_LIMIT_BYTES = 1_048_576
@@ -51,7 +61,8 @@ class Stored:
 @dataclass(frozen=True, slots=True)
 class Opened:
     """An authenticated document. ``whole`` for small ones, else ``parts`` gives one segment after the other, each
-    authenticated before it is given."""
+    authenticated before it is given.
+    """
 
     media_type: str
     sha256: str
@@ -197,9 +208,13 @@ class SealedRead:
 
     async def open(self, receipt: Receipt) -> Opened:
         """Raises ``RuntimeError`` when the Receipt is not an allowed one for this version (a bug in a flow), and
-        ``DocumentMissing``, ``SealBroken``, ``StoreUnavailable``, ``KeyMissing``."""
+        ``DocumentMissing``, ``SealBroken``, ``StoreUnavailable``, ``KeyMissing``.
+        """
         place = self._place
-        if not receipt.allowed or (receipt.document_id, receipt.version) != (place.document_id, place.version):
+        if not receipt.allowed or (receipt.document_id, receipt.version) != (
+            place.document_id,
+            place.version,
+        ):
             self.cancel()
             raise RuntimeError("the vault opens only against an allowed Receipt for this document version")
         return await self._vault._opened(place, await self._task)  # noqa: SLF001 - one room

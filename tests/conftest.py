@@ -113,7 +113,9 @@ async def database_url(postgres: PostgresServer, template: str) -> AsyncIterator
     """A fresh migrated database, as the application signs in to it."""
     name = f"t_{uuid.uuid4().hex[:12]}"
     owner = urlsplit(postgres.owner).username
-    await _execute(postgres.superuser, f'CREATE DATABASE {name} TEMPLATE {template} OWNER "{owner}" STRATEGY wal_log')
+    await _execute(
+        postgres.superuser, f'CREATE DATABASE {name} TEMPLATE {template} OWNER "{owner}" STRATEGY wal_log'
+    )
     try:
         yield postgres.at(postgres.app, name)
     finally:
@@ -137,4 +139,6 @@ async def _execute(url: str, statement: str) -> None:
 
 def pytest_report_header() -> list[str]:
     minio = os.environ.get("BERKAS_TEST_MINIO")
-    return [f"object stores: SeaweedFS (embedded){' and MinIO ' + minio if minio else '; the MinIO leg is left out'}"]
+    return [
+        f"object stores: SeaweedFS (embedded){' and MinIO ' + minio if minio else '; the MinIO leg is left out'}"
+    ]

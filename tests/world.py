@@ -115,7 +115,9 @@ class World:
             headers={"Content-Type": media_type, "Content-Digest": content_digest(content)},
         )
 
-    async def asks(self, officer: OfficerAt, subject: str, service: str = SERVICE, **more: Any) -> dict[str, Any]:
+    async def asks(
+        self, officer: OfficerAt, subject: str, service: str = SERVICE, **more: Any
+    ) -> dict[str, Any]:
         body = {"subject_ref": subject, "service": service, "channel": "qr", "answers": ANSWERS, **more}
         answer = await officer.post("/v1/consent-requests", json=body)
         assert answer.status_code == 201, answer.text
@@ -125,7 +127,9 @@ class World:
         """What was sent, as soon as the outbox is empty."""
         for _ in range(100):
             async with self.parts.database.transaction() as transaction:
-                waiting = await transaction.raw.fetchval("SELECT count(*) FROM outbox WHERE state = 'waiting'")
+                waiting = await transaction.raw.fetchval(
+                    "SELECT count(*) FROM outbox WHERE state = 'waiting'"
+                )
             if not waiting:
                 break
             await asyncio.sleep(0.05)
@@ -186,7 +190,9 @@ class World:
             rows = await transaction.raw.fetch("SELECT * FROM audit_event ORDER BY idx")
         import json
 
-        return [json.loads(opened(await self.parts.keyring.trail(row["subject_ref"]), row)[1]) for row in rows]
+        return [
+            json.loads(opened(await self.parts.keyring.trail(row["subject_ref"]), row)[1]) for row in rows
+        ]
 
     async def close(self) -> None:
         for client in self.clients:
@@ -233,7 +239,6 @@ async def running_world(
     )
     app = create_app(settings)
     server = uvicorn.Server(server_config(settings, app))
-    server.install_signal_handlers = lambda: None  # type: ignore[method-assign]
     serving = asyncio.create_task(server.serve())
     while not server.started:
         if serving.done():
@@ -247,7 +252,13 @@ async def running_world(
     for code, name in AGENCIES.items():
         services = [row.code for row in parts.catalogue.services.values() if row.agency == code]
         await run_site.add_agency(
-            parts.database, parts.keyring, parts.appender, code=code, site_id=SITE, name=name, services=services
+            parts.database,
+            parts.keyring,
+            parts.appender,
+            code=code,
+            site_id=SITE,
+            name=name,
+            services=services,
         )
     try:
         yield world

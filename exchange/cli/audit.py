@@ -29,7 +29,11 @@ def verify(
         command += ["--checkpoint", str(checkpoint)] if checkpoint else []
         command += ["--json"] if as_json else []
         database_url = settings.database_url.get_secret_value() if settings.database_url else ""
-        environment = {**os.environ, "BERKAS_DATABASE_URL": database_url, "BERKAS_ROOT_KEY": settings.root_key or ""}
+        environment = {
+            **os.environ,
+            "BERKAS_DATABASE_URL": database_url,
+            "BERKAS_ROOT_KEY": settings.root_key or "",
+        }
         environment["PYTHONPATH"] = os.pathsep.join((str(setup.checkout()), os.environ.get("PYTHONPATH", "")))
         code = subprocess.run(command, env=environment, check=False).returncode
     raise typer.Exit(code)
@@ -39,6 +43,8 @@ def verify(
 def checkpoint() -> None:
     """Print the published checkpoint of the running application, to be kept elsewhere."""
     settings = setup.load_settings()
-    origin = read_facts(setup.data_dir(settings))["origin"] if settings.database_url is None else settings.origin
+    origin = (
+        read_facts(setup.data_dir(settings))["origin"] if settings.database_url is None else settings.origin
+    )
     with urlopen(f"{origin}/log/checkpoint", timeout=5) as answer:  # noqa: S310 - our own address
         typer.echo(answer.read().decode(), nl=False)

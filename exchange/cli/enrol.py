@@ -36,7 +36,13 @@ def add_agency(code: str, site_id: str, name: str) -> None:
     async def add(parts: Parts) -> str:
         services = [row.code for row in parts.catalogue.services.values() if row.agency == code]
         return await run_site.add_agency(
-            parts.database, parts.keyring, parts.appender, code=code, site_id=site_id, name=name, services=services
+            parts.database,
+            parts.keyring,
+            parts.appender,
+            code=code,
+            site_id=site_id,
+            name=name,
+            services=services,
         )
 
     typer.echo(_with_parts(add))
@@ -52,14 +58,18 @@ def list_agencies() -> None:
 def suspend_agency(agency_id: str) -> None:
     """Effective with the next request, on every replica."""
     _with_parts(
-        lambda parts: run_site.set_agency_active(parts.keyring, parts.appender, agency_id=agency_id, active=False)
+        lambda parts: run_site.set_agency_active(
+            parts.keyring, parts.appender, agency_id=agency_id, active=False
+        )
     )
 
 
 @agency_app.command("resume")
 def resume_agency(agency_id: str) -> None:
     _with_parts(
-        lambda parts: run_site.set_agency_active(parts.keyring, parts.appender, agency_id=agency_id, active=True)
+        lambda parts: run_site.set_agency_active(
+            parts.keyring, parts.appender, agency_id=agency_id, active=True
+        )
     )
 
 
@@ -97,7 +107,13 @@ def add_officer(
 def list_officers() -> None:
     rows = _with_parts(lambda parts: run_site.list_officers(parts.database))
     shown = [
-        {"id": row.id, "username": row.username, "agency": row.agency_id, "counter": row.counter, "active": row.active}
+        {
+            "id": row.id,
+            "username": row.username,
+            "agency": row.agency_id,
+            "counter": row.counter,
+            "active": row.active,
+        }
         for row in rows
     ]
     typer.echo(json.dumps(shown, indent=2))

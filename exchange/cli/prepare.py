@@ -62,7 +62,9 @@ def version(as_json: bool = typer.Option(False, "--json", help="For programs."))
     """Version of Berkas, of Python and of the schema."""
     known = {"berkas": VERSION, "python": platform.python_version(), "schema": schema.HEAD}
     known["fastapi"] = installed("fastapi")
-    typer.echo(json.dumps(known) if as_json else "\n".join(f"{name} {value}" for name, value in known.items()))
+    typer.echo(
+        json.dumps(known) if as_json else "\n".join(f"{name} {value}" for name, value in known.items())
+    )
 
 
 @config_app.command("check")

@@ -95,7 +95,7 @@ def _announce(settings: Settings, services: Services | None, began_s: float) -> 
     until_s = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < until_s:
         try:
-            with urlopen(f"http://{settings.listen}/health/live", timeout=1):  # noqa: S310 - our own address
+            with urlopen(f"http://{settings.listen}/health/live", timeout=1):
                 break
         except OSError:
             time.sleep(0.1)

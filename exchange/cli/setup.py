@@ -25,7 +25,9 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        names = ", ".join(f"BERKAS_{'_'.join(str(part) for part in item['loc']).upper()}" for item in error.errors())
+        names = ", ".join(
+            f"BERKAS_{'_'.join(str(part) for part in item['loc']).upper()}" for item in error.errors()
+        )
         causes = "; ".join(str(item["msg"]).removeprefix("Value error, ") for item in error.errors())
         raise SettingsRefused(f"{names + ': ' if names != 'BERKAS_' else ''}{causes}") from None
 
@@ -98,7 +100,9 @@ def reachable() -> Iterator[Settings]:
         return
     path = data_dir(settings) / RUNNING
     if not path.exists():
-        raise SettingsRefused("no BERKAS_DATABASE_URL and no sandbox on this data directory (start `berkas up`)")
+        raise SettingsRefused(
+            "no BERKAS_DATABASE_URL and no sandbox on this data directory (start `berkas up`)"
+        )
     kept = {name: value for name, value in json.loads(path.read_text()).items() if value}
     if _answers(kept["database_url"]):
         yield Settings(**{**kept, "data_dir": data_dir(settings), "site": settings.site})

@@ -46,7 +46,8 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What the officer wants. ``documents`` only chooses among alternatives; ``channel`` is qr, sms, whatsapp or
-    email."""
+    email.
+    """
 
     subject_ref: str
     service: str
@@ -94,7 +95,18 @@ async def ask(
     hashed = code_hash(keyring.site("link"), code)
     address = None if channel == "qr" else await address_of(database, keyring, subject_ref, channel)
     request = _request(
-        keyring, desk, trail, officer, service, items, wanted.application_no, channel, hashed or b"", life, valid_until, now
+        keyring,
+        desk,
+        trail,
+        officer,
+        service,
+        items,
+        wanted.application_no,
+        channel,
+        hashed or b"",
+        life,
+        valid_until,
+        now,
     )
     text = link_message(
         site=where.site,

@@ -102,7 +102,10 @@ async def _recorded(
 
     def judge(facts: Facts, now: datetime) -> Verdict:
         budget = facts.get(BUDGETS, budget_id)
-        verdicts = [judged_officer(facts, officer, now), judge_budget(budget.used if budget else 0, limit_per_hour)]
+        verdicts = [
+            judged_officer(facts, officer, now),
+            judge_budget(budget.used if budget else 0, limit_per_hour),
+        ]
         return first_refusal(*verdicts, *([refusal] if refusal else []))
 
     def count(facts: Facts, _now: datetime, _verdict: Verdict) -> None:

@@ -55,7 +55,7 @@ async def enrol(
     now: datetime,
 ) -> Enrolled:
     """Raises ``AccessRefused`` when the officer may not act any more."""
-    trail, created = await _subject(database, keyring, nik=nik, name=name, birth_date=birth_date, now=now)
+    trail = await _subject(database, keyring, nik=nik, name=name, birth_date=birth_date, now=now)
     rows = [_contact(keyring, trail, contact, officer, now) for contact in contacts]
 
     def judge(facts: Facts, now: datetime) -> Verdict:
@@ -94,22 +94,26 @@ async def enrol(
 
 async def _subject(
     database: Database, keyring: Keyring, *, nik: Nik, name: str, birth_date: date | None, now: datetime
-) -> tuple[Trail, bool]:
+) -> Trail:
     index = keyring.nik_index(nik.number)
     async with database.transaction() as transaction:
         known = await subject_by_nik(transaction, index)
         if known is None:
             subject_ref = new_id("sbj")
             keys, trail = await keyring.fresh_citizen(subject_ref)
-            identity = {"nik": nik.number, "name": name, "birth_date": birth_date.isoformat() if birth_date else None}
+            identity = {
+                "nik": nik.number,
+                "name": name,
+                "birth_date": birth_date.isoformat() if birth_date else None,
+            }
             sealed = seal_field(trail, "identity", json.dumps(identity).encode())
             if await insert_subject(
                 transaction, subject_ref=subject_ref, nik_index=index, identity=sealed, now=now
             ):
                 transaction.session.add(keys)
-                return trail, True
+                return trail
             known = await subject_by_nik(transaction, index)
-    return await keyring.trail(str(known)), False
+    return await keyring.trail(str(known))
 
 
 def _contact(keyring: Keyring, trail: Trail, contact: NewContact, officer: Officer, now: datetime) -> Contact:

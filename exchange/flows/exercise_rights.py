@@ -128,7 +128,8 @@ async def withdraw(
     now: datetime,
 ) -> Withdrawn:
     """``by`` is an officer acting for the citizen at the counter, or the citizen's own link; ``notice`` makes the
-    message from agency id, types, request id and deadline. Raises ``AccessRefused`` after the refusal is on record."""
+    message from agency id, types, request id and deadline. Raises ``AccessRefused`` after the refusal is on record.
+    """
     async with database.transaction() as transaction:
         consent = await consent_by_id(transaction, consent_id)
         types = await granted_types(transaction, consent_id)
@@ -203,9 +204,7 @@ async def withdraw(
     return Withdrawn(consent, types, settled.receipt.at + STOP_WITHIN)
 
 
-def _caller_verdict(
-    facts: Facts, by: Officer | Holder, consent: Consent | None, now: datetime
-) -> Verdict:
+def _caller_verdict(facts: Facts, by: Officer | Holder, consent: Consent | None, now: datetime) -> Verdict:
     if isinstance(by, Officer):
         verdict = judged_officer(facts, by, now)
         if verdict.allowed and consent is not None and consent.agency_id != by.agency_id:

@@ -88,7 +88,9 @@ async def fetch(
     )
     read = vault.prepare(place) if place else None
     try:
-        settled = await appender.submit(_release(ticket, officer, place, trail, document_id, version, details))
+        settled = await appender.submit(
+            _release(ticket, officer, place, trail, document_id, version, details)
+        )
     except BaseException:
         if read is not None:
             read.cancel()
@@ -98,7 +100,9 @@ async def fetch(
             read.cancel()
         settled.verdict.enforce()
         raise AccessRefused("not_in_ticket")
-    delivery = Delivery(use_id(ticket.jti, document_id, version), place, trail, officer, details, ticket.consent_id)
+    delivery = Delivery(
+        use_id(ticket.jti, document_id, version), place, trail, officer, details, ticket.consent_id
+    )
     try:
         opened = await read.open(settled.receipt)
     except StorageError:

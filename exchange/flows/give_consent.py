@@ -42,7 +42,6 @@ from storage.ledger.log import Appender
 from storage.ledger.work import Event, Trail, Work
 from storage.outbox import MESSAGES, address_of, new_message
 
-
 Notice = Callable[[Sequence[str], Sequence[str], str], str]
 """Makes the citizen's message from granted types, refused types and the trail link."""
 
@@ -130,7 +129,9 @@ async def decide(
     link = _link(keyring, trail, consent, trail_code, link_life, now)
     text = notice(granted, refused, f"{origin}/w/{trail_code}")
     address = await address_of(database, keyring, request.subject_ref)
-    message = new_message(trail, address, "notice", text, now, link=f"{origin}/w/{trail_code}") if address else None
+    message = (
+        new_message(trail, address, "notice", text, now, link=f"{origin}/w/{trail_code}") if address else None
+    )
 
     def judge(facts: Facts, now: datetime) -> Verdict:
         return judge_decision(
@@ -187,10 +188,14 @@ async def decide(
     )
     settled.verdict.enforce()
     state = changed(request.state, act) or request.state
-    return Decided(replace(request, state=state, decided_at=now, browser=browser), granted, refused, trail_code)
+    return Decided(
+        replace(request, state=state, decided_at=now, browser=browser), granted, refused, trail_code
+    )
 
 
-async def decided_before(database: Database, *, request: ConsentRequest) -> tuple[tuple[str, ...], tuple[str, ...]]:
+async def decided_before(
+    database: Database, *, request: ConsentRequest
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What was granted and refused, for the browser that decided."""
     if request.consent_id is None:
         return (), ()

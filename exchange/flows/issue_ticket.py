@@ -50,7 +50,8 @@ async def issue(
     now: datetime,
 ) -> Issued:
     """``documents`` chooses among the granted ones; None means all. ``notice`` makes the citizen's message from
-    types, service and time. Raises ``AccessRefused`` after the refusal is on record."""
+    types, service and time. Raises ``AccessRefused`` after the refusal is on record.
+    """
     async with database.transaction() as transaction:
         consent = await consent_by_id(transaction, consent_id)
         items = await items_of(transaction, consent_id)

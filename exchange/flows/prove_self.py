@@ -48,7 +48,9 @@ async def factor_state(database: Database, *, target: Target, browser: str, now:
     async with database.transaction() as transaction:
         challenges = await challenges_for(transaction, target.id)
     live = challenges[-1] if challenges else None
-    waiting = live is not None and live.browser == browser and live.verified_at is None and now < live.expires_at
+    waiting = (
+        live is not None and live.browser == browser and live.verified_at is None and now < live.expires_at
+    )
     return FactorState(
         passed=factor_passed(challenges, browser, now),
         code_sent=waiting,
@@ -107,7 +109,12 @@ async def send_code(
             judge=judge,
             apply=apply,
             events=lambda _facts, _now, _verdict: [
-                Event("factor", trail, "citizen", {"act": "code_sent", "for": target.id, "channel": challenge.channel})
+                Event(
+                    "factor",
+                    trail,
+                    "citizen",
+                    {"act": "code_sent", "for": target.id, "channel": challenge.channel},
+                )
             ],
         )
     )
@@ -167,5 +174,3 @@ async def verify_code(
 def _needs(target: Target) -> list[Need]:
     needs = [Need(CHALLENGES, target.id, "target_id"), Need(CHALLENGES, target.subject_ref, "subject_ref")]
     return [*needs, Need(REQUESTS, target.request_id)] if target.request_id else needs
-
-

@@ -118,7 +118,13 @@ async def set_officer_active(
 
     act = "resume" if active else "suspend"
     await _administer(
-        keyring, appender, "officer", {"act": act, "officer": officer_id}, [Need(OFFICERS, officer_id)], judge, apply
+        keyring,
+        appender,
+        "officer",
+        {"act": act, "officer": officer_id},
+        [Need(OFFICERS, officer_id)],
+        judge,
+        apply,
     )
 
 
@@ -134,7 +140,13 @@ async def set_agency_active(keyring: Keyring, appender: Appender, *, agency_id: 
 
     act = "resume" if active else "suspend"
     await _administer(
-        keyring, appender, "agency", {"act": act, "agency": agency_id}, [Need(AGENCIES, agency_id)], judge, apply
+        keyring,
+        appender,
+        "agency",
+        {"act": act, "agency": agency_id},
+        [Need(AGENCIES, agency_id)],
+        judge,
+        apply,
     )
 
 

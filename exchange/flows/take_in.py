@@ -159,7 +159,9 @@ async def _kept(
         doc = {"id": kept.document_id, "ver": kept.version, "sha256": kept.sha256}
         told = [_event(officer, trail, document_type.code, doc=doc, same=None if answer["created"] else True)]
         older = [
-            v.version for v in facts.group(VERSIONS, "document_id", place.document_id) if v.state == "superseded"
+            v.version
+            for v in facts.group(VERSIONS, "document_id", place.document_id)
+            if v.state == "superseded"
         ]
         if answer["created"] and older:
             by = {"id": kept.document_id, "ver": max(older), "superseded_by": kept.version}
@@ -171,7 +173,11 @@ async def _kept(
             kind="intake",
             caller=officer.actor,
             trail=trail,
-            load=[*officer_needs(officer), Need(VERSIONS, row.id), Need(VERSIONS, place.document_id, "document_id")],
+            load=[
+                *officer_needs(officer),
+                Need(VERSIONS, row.id),
+                Need(VERSIONS, place.document_id, "document_id"),
+            ],
             judge=judge,
             apply=apply,
             events=events,
@@ -222,10 +228,14 @@ def _version(
 
 
 def _event(officer: Officer, trail: Trail, document_type: str, **members: object) -> Event:
-    return Event("intake", trail, officer.actor, officer_details(officer, document_type=document_type, **members))
+    return Event(
+        "intake", trail, officer.actor, officer_details(officer, document_type=document_type, **members)
+    )
 
 
-async def _refused(appender: Appender, officer: Officer, trail: Trail, document_type: str, reason: str) -> None:
+async def _refused(
+    appender: Appender, officer: Officer, trail: Trail, document_type: str, reason: str
+) -> None:
     """Put a refusal on record that was decided before the batch."""
     await appender.submit(
         Work(
@@ -245,5 +255,3 @@ async def _discarded(database: Database, vault: Vault, place: NewPlace) -> None:
         await vault.discard(place.object_key)
         async with database.transaction() as transaction:
             await end_intake(transaction, place.object_key)
-
-

@@ -13,7 +13,15 @@ from typing import Any
 
 from exchange.requirements.reading import CatalogueError
 
-__all__ = ["Catalogue", "CatalogueError", "DocumentType", "Requirement", "Service", "Validity", "load_catalogue"]
+__all__ = [
+    "Catalogue",
+    "CatalogueError",
+    "DocumentType",
+    "Requirement",
+    "Service",
+    "Validity",
+    "load_catalogue",
+]
 
 DATA = Path(__file__).parent / "data"
 
@@ -64,7 +72,8 @@ class DocumentType:
 @dataclass(frozen=True, slots=True)
 class Requirement:
     """One entry of a service's list. ``head`` is doc, group, any_of, all_of, status or form; ``members`` are the
-    alternatives of any_of and group, or the parts of all_of. Modifiers of an outer entry are already filled in."""
+    alternatives of any_of and group, or the parts of all_of. Modifiers of an outer entry are already filled in.
+    """
 
     head: str
     code: str | None = None

@@ -237,7 +237,9 @@ class _World:
         subject = _chosen(entry, "subject", ROLES) if "subject" in entry else base.subject
         original = _chosen(entry, "original", ORIGINALS) if "original" in entry else base.original
         background = _chosen(entry, "background", BACKGROUNDS) if "background" in entry else base.background
-        tax_year = _chosen(entry, "tax_year", frozenset(("current",))) if "tax_year" in entry else base.tax_year
+        tax_year = (
+            _chosen(entry, "tax_year", frozenset(("current",))) if "tax_year" in entry else base.tax_year
+        )
         age = entry.value("max_age_months", int, base.max_age_months)
         if age is not None and age <= 0:
             raise entry.refuse("'max_age_months' is positive")
@@ -272,7 +274,11 @@ class _World:
             raise entry.refuse(f"unknown {own.head} {code!r}")
         if own.head == "group":
             return replace(own, code=code, members=tuple(_inherited(m, own) for m in self.groups[code]))
-        if own.head == "doc" and not set(own.levels) <= set(self.types[code].levels) and self.types[code].levels:
+        if (
+            own.head == "doc"
+            and not set(own.levels) <= set(self.types[code].levels)
+            and self.types[code].levels
+        ):
             raise entry.refuse(f"{code} has no such level")
         return replace(own, code=code)
 

@@ -11,9 +11,12 @@ from exchange.requirements.rules import Evaluation, RequirementState
 
 def mask_sensitive(evaluation: Evaluation, catalogue: Catalogue) -> Evaluation:
     """Sensitive heads answer ``ask``, on file or not; an alternative that rests on one, and ``complete``, are computed
-    as if none were there, so that nothing is told by inference."""
+    as if none were there, so that nothing is told by inference.
+    """
     rows = {row.path: row for row in evaluation.requirements}
-    hidden = {path for path, row in rows.items() if row.code in catalogue.existence_sensitive and row.head == "doc"}
+    hidden = {
+        path for path, row in rows.items() if row.code in catalogue.existence_sensitive and row.head == "doc"
+    }
     masked: dict[str, RequirementState] = {}
     for path in sorted(rows, key=lambda text: -text.count("/")):
         masked[path] = _masked(rows[path], hidden, masked, _children(path, rows))

@@ -27,7 +27,6 @@ _SEPARATORS = re.compile(r"[ .\-]")
 _SIXTEEN = re.compile(r"[0-9]{16}")
 
 
-
 class NumberError(Exception):
     """A number that cannot be. ``rule`` is the rule's id (N1 ...), ``field`` the member it stands in."""
 
@@ -61,7 +60,8 @@ class CheckedNumber:
 
 def parse_nik(text: str, *, birth_date: date | None, today: date, sex: str | None = None) -> Nik:
     """``birth_date`` and ``sex`` ("L", "P") are those of the form; a difference only warns (N9: a NIK is not issued
-    anew after a correction). Raises ``NumberError`` with the rule."""
+    anew after a correction). Raises ``NumberError`` with the rule.
+    """
     number = _sixteen(text, "nik")
     _place(number, "nik")
     day = int(number[6:8])
@@ -171,5 +171,3 @@ def _dates(day: int, month: int, year: int) -> list[date]:
         return []
     centuries = (1900 + year, 2000 + year)
     return [date(full, month, day) for full in centuries if day <= monthrange(full, month)[1]]
-
-

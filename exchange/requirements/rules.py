@@ -88,7 +88,8 @@ def evaluate(
     today: date,
 ) -> Evaluation:
     """``parties`` maps roles to subject references, ``applicant`` always among them; ``answers`` conditions to yes or
-    no. Entries whose condition is answered with no are not listed: they do not apply."""
+    no. Entries whose condition is answered with no are not listed: they do not apply.
+    """
     judge = _Judge(catalogue, service, papers, parties, answers, today)
     rows: list[RequirementState] = []
     for number, requirement in enumerate(service.requirements):
@@ -119,9 +120,7 @@ class _Judge:
         if any(self._answers.get(condition) is False for condition in requirement.when):
             return []
         unknown = tuple(condition for condition in requirement.when if condition not in self._answers)
-        members = [
-            self.rows(member, f"{path}/{number}") for number, member in enumerate(requirement.members)
-        ]
+        members = [self.rows(member, f"{path}/{number}") for number, member in enumerate(requirement.members)]
         direct = [rows[0] for rows in members if rows]
         row = self._state(requirement, path, direct)
         if unknown and row.state not in {"valid", "old_copy"}:
@@ -130,7 +129,9 @@ class _Judge:
             row = _with(row, asks=(*unknown, *row.asks))
         return [row, *(row for rows in members for row in rows)]
 
-    def _state(self, requirement: Requirement, path: str, members: list[RequirementState]) -> RequirementState:
+    def _state(
+        self, requirement: Requirement, path: str, members: list[RequirementState]
+    ) -> RequirementState:
         if requirement.head in {"any_of", "group"}:
             return self._best(requirement, path, members)
         if requirement.head == "all_of":
@@ -151,7 +152,9 @@ class _Judge:
         row = self._row(requirement, path, best.state, best.reason)
         return _with(row, paper=best.paper, valid_until=best.valid_until, asks=asks)
 
-    def _worst(self, requirement: Requirement, path: str, members: list[RequirementState]) -> RequirementState:
+    def _worst(
+        self, requirement: Requirement, path: str, members: list[RequirementState]
+    ) -> RequirementState:
         """And: no better than the worst part."""
         needed = [member for member in members if not member.optional]
         worst = max(needed, key=lambda member: _RANK[member.state], default=None)

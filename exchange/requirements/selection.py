@@ -15,7 +15,7 @@ from exchange.requirements.rules import Evaluation, RequirementState
 USABLE = ("valid", "old_copy", "unverified", "undetermined")
 
 
-class NotRequired(Exception):  # noqa: N818 - a refusal is an answer, not an error
+class NotRequired(Exception):
     """A document was named that the service does not require."""
 
 
@@ -70,7 +70,9 @@ def _needed(
         if picked is not None:
             yield from _needed(picked, evaluation, chosen)
             return
-        best = next((child for state in USABLE for child in children if child.state == state and child.paper), None)
+        best = next(
+            (child for state in USABLE for child in children if child.state == state and child.paper), None
+        )
         if best is not None:
             yield from _needed(best, evaluation, chosen)
         else:
@@ -86,7 +88,9 @@ def _names(row: RequirementState, evaluation: Evaluation, chosen: Collection[str
 
 def _item(row: RequirementState, catalogue: Catalogue, subject_ref: str) -> RequestItem | None:
     code = row.code or ""
-    on_file = row.paper if row.paper and row.paper.subject_ref == subject_ref and row.state in USABLE else None
+    on_file = (
+        row.paper if row.paper and row.paper.subject_ref == subject_ref and row.state in USABLE else None
+    )
     if on_file is not None:
         return RequestItem(row.path, code, on_file.document_id)
     if code in catalogue.existence_sensitive and row.party == "applicant":

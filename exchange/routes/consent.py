@@ -26,21 +26,29 @@ from exchange.pages.contents import paper_words
 from exchange.pages.views import (
     Ask,
     AskedPaper,
+    CodeError,
     ConsentCode,
     ConsentDecide,
     ConsentDone,
     ConsentStart,
+    Problem,
 )
 from storage.consents import ConsentRequest
 
 router = APIRouter(tags=["Citizen"])
 
-_PROBLEMS = {"no_contact": "no_contact", "codes_spent": "too_many_codes", "tries_spent": "too_many_tries"}
-_CODE_ERRORS = {"code_wrong": "wrong", "code_unknown": "expired"}
+_PROBLEMS: dict[str, Problem] = {
+    "no_contact": "no_contact",
+    "codes_spent": "too_many_codes",
+    "tries_spent": "too_many_tries",
+}
+_CODE_ERRORS: dict[str, CodeError] = {"code_wrong": "wrong", "code_unknown": "expired"}
 MAX_TICKS = 50
 
 
-@router.get("/p/{code}", operation_id="openConsentLink", summary="Open a consent link", response_class=HTMLResponse)
+@router.get(
+    "/p/{code}", operation_id="openConsentLink", summary="Open a consent link", response_class=HTMLResponse
+)
 async def open_consent(parts: Wired, browser: CitizenBrowser, code: str) -> Response:
     """Anyone with the link. Shows who asks; what is asked only after the factor. Changes nothing."""
     opened = await give_consent.open_link(parts.database, parts.keyring, code=code)
@@ -52,7 +60,9 @@ async def open_consent(parts: Wired, browser: CitizenBrowser, code: str) -> Resp
         return await _receipt(parts, opened)
     if request.state != "pending" or now >= request.expires_at:
         return gone(parts)
-    state = await prove_self.factor_state(parts.database, target=_target(request), browser=browser.hash, now=now)
+    state = await prove_self.factor_state(
+        parts.database, target=_target(request), browser=browser.hash, now=now
+    )
     return page(parts, browser, _current(parts, browser, opened, state, now))
 
 
@@ -89,11 +99,18 @@ async def answer_consent(
 
 async def _send(parts: Parts, browser: Browser, opened: Opened, code: str) -> Response:
     request = opened.request
-    names = [paper_words(item.type, parts.catalogue.document_types[item.type].name_id).short for item in opened.items]
+    names = [
+        paper_words(item.type, parts.catalogue.document_types[item.type].name_id).short
+        for item in opened.items
+    ]
 
     def text(one_time: str, _until: datetime) -> str:
         return words.consent_code_message(
-            code=one_time, agency=opened.agency.code, documents=names, use_until=request.valid_until, zone=parts.zone
+            code=one_time,
+            agency=opened.agency.code,
+            documents=names,
+            use_until=request.valid_until,
+            zone=parts.zone,
         )
 
     verdict = await prove_self.send_code(
@@ -124,7 +141,7 @@ async def _try_code(parts: Parts, browser: Browser, opened: Opened, code: str, t
     return await _code_page(parts, browser, opened, _CODE_ERRORS.get(verdict.reason or "", "expired"))
 
 
-async def _code_page(parts: Parts, browser: Browser, opened: Opened, error: str) -> Response:
+async def _code_page(parts: Parts, browser: Browser, opened: Opened, error: CodeError) -> Response:
     state = await prove_self.factor_state(
         parts.database, target=_target(opened.request), browser=browser.hash, now=clock()
     )
@@ -134,12 +151,14 @@ async def _code_page(parts: Parts, browser: Browser, opened: Opened, error: str)
         ask=_ask(parts, opened),
         tries_left=state.tries_left,
         code_expires_at=state.code_expires_at or clock(),
-        error=error,  # type: ignore[arg-type]
+        error=error,
     )
     return page(parts, browser, parts.pages.consent_code(view), 422)
 
 
-async def _decide(parts: Parts, browser: Browser, opened: Opened, decision: str, ticked: set[str]) -> Response:
+async def _decide(
+    parts: Parts, browser: Browser, opened: Opened, decision: str, ticked: set[str]
+) -> Response:
     now = clock()
     view = _decide_view(parts, browser, opened, now)
     if decision == "grant" and not ticked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Literal
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
 from auth.verdict import AccessRefused
@@ -21,6 +21,8 @@ public = APIRouter(prefix="/v1", tags=["Officer"])
 router = APIRouter(prefix="/v1", tags=["Officer"], dependencies=[Depends(current_officer)])
 
 NAME_LIMIT = 200
+
+
 class Credentials(Strict):
     username: str = Field(max_length=100)
     password: str = Field(max_length=500)
@@ -75,7 +77,9 @@ async def sign_in_(parts: Wired, body: Credentials, response: Response) -> dict[
 async def sign_out(parts: Wired, officer: CurrentOfficer, response: Response) -> None:
     """Ends the session everywhere at once; tickets bound to it die with it."""
     await sign_in.sign_out(parts.keyring, parts.appender, officer=officer)
-    response.delete_cookie(session_cookie(parts.settings), path="/", secure=parts.settings.secure, httponly=True)
+    response.delete_cookie(
+        session_cookie(parts.settings), path="/", secure=parts.settings.secure, httponly=True
+    )
 
 
 @router.get("/services", operation_id="listServices", summary="The services of this deployment")
@@ -83,7 +87,8 @@ async def services(parts: Wired) -> dict[str, Any]:
     rows = parts.catalogue.services.values()
     return {
         "data": [
-            {"code": row.code, "agency": row.agency, "name_id": row.name_id, "name_en": row.name_en} for row in rows
+            {"code": row.code, "agency": row.agency, "name_id": row.name_id, "name_en": row.name_en}
+            for row in rows
         ]
     }
 
@@ -119,7 +124,7 @@ async def document_types(parts: Wired) -> dict[str, Any]:
 
 @router.post("/subjects", status_code=201, operation_id="enrolCitizen", summary="Enrol a citizen")
 async def enrol_citizen(
-    parts: Wired, officer: CurrentOfficer, body: CitizenIn, request: Request, response: Response
+    parts: Wired, officer: CurrentOfficer, body: CitizenIn, response: Response
 ) -> dict[str, Any]:
     """A known NIK answers 200 with the same reference and changes nothing. One entry on the citizen's trail."""
     now = clock()
@@ -174,7 +179,9 @@ async def readiness(parts: Wired, officer: CurrentOfficer, body: ReadinessIn) ->
     }
 
 
-@router.post("/consents/{consent_id}/withdrawal", operation_id="withdrawConsent", summary="Withdraw for a citizen")
+@router.post(
+    "/consents/{consent_id}/withdrawal", operation_id="withdrawConsent", summary="Withdraw for a citizen"
+)
 async def withdraw(parts: Wired, officer: CurrentOfficer, consent_id: str) -> dict[str, Any]:
     """An officer of the asking agency records the withdrawal of a citizen at the counter (UU 27/2022 art. 40)."""
     withdrawn = await exercise_rights.withdraw(

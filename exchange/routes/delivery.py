@@ -32,7 +32,8 @@ _SUFFIXES = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
 )
 async def content(parts: Wired, holder: Holder, document_id: str, version: int) -> Response:
     """Bearer ticket and the session cookie it is bound to; once for each document. One release entry before the first
-    byte, one outcome entry after the last."""
+    byte, one outcome entry after the last.
+    """
     released = await fetch(
         parts.keyring,
         parts.appender,
@@ -56,7 +57,7 @@ class Delivered(Response):
         self._parts = parts
         self._released = released
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         sent_bytes = 0
         complete = False
         try:

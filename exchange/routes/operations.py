@@ -52,12 +52,16 @@ async def jwks(parts: Wired) -> dict[str, Any]:
     return parts.keys.jwks()
 
 
-@router.get("/.well-known/jwks-archive.json", operation_id="getRetiredKeys", summary="Retired keys", tags=["Log"])
+@router.get(
+    "/.well-known/jwks-archive.json", operation_id="getRetiredKeys", summary="Retired keys", tags=["Log"]
+)
 async def jwks_archive(parts: Wired) -> dict[str, Any]:
     return parts.keys.jwks_archive()
 
 
-@router.get("/problems/{code}", operation_id="getProblem", summary="What an error code means", tags=["Operations"])
+@router.get(
+    "/problems/{code}", operation_id="getProblem", summary="What an error code means", tags=["Operations"]
+)
 async def problem(code: str) -> Response:
     """Cause and remedy of one BK code, Indonesian first."""
     found = PROBLEMS.get(code)
@@ -89,11 +93,11 @@ async def picture() -> Response:
 sandbox = APIRouter()
 
 
-@sandbox.get("/sandbox/inbox", operation_id="getInbox", summary="What was sent (sandbox only)", tags=["Sandbox"])
+@sandbox.get(
+    "/sandbox/inbox", operation_id="getInbox", summary="What was sent (sandbox only)", tags=["Sandbox"]
+)
 async def inbox(parts: Wired, to: str | None = None) -> dict[str, Any]:
     """Every message that a citizen of the sandbox would have received, newest last."""
     messages = await look_after.sent(parts.database, parts.keyring)
     chosen = [message for message in messages if to is None or message["to"] == to]
     return {"messages": chosen}
-
-

@@ -14,10 +14,10 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import Field
 from starlette.requests import ClientDisconnect
 
+from exchange import uploads
 from exchange.answers import access_text
 from exchange.deps import CurrentOfficer, Wired, clock, current_officer, today_at
 from exchange.errors import ProblemRaised
-from exchange import uploads
 from exchange.flows import ask_consent, issue_ticket, take_in
 from exchange.pages import qr_svg
 from exchange.requirements.numbers import check_number
@@ -45,7 +45,9 @@ class TicketIn(Strict):
     documents: list[str] | None = Field(default=None, max_length=50)
 
 
-@router.post("/subjects/{ref}/documents", status_code=201, operation_id="takeInDocument", summary="Store a paper once")
+@router.post(
+    "/subjects/{ref}/documents", status_code=201, operation_id="takeInDocument", summary="Store a paper once"
+)
 async def take_in_document(
     parts: Wired,
     officer: CurrentOfficer,
@@ -60,7 +62,8 @@ async def take_in_document(
     background: Annotated[Literal["red", "blue"] | None, Query()] = None,
 ) -> dict[str, Any]:
     """Raw body; Content-Type, Content-Length and Content-Digest (RFC 9530) required. Numbers come in headers only:
-    Berkas-Number, Berkas-About. The same bytes again answer 200 with the same version. One entry."""
+    Berkas-Number, Berkas-About. The same bytes again answer 200 with the same version. One entry.
+    """
     kind = parts.catalogue.document_types.get(document_type)
     if kind is None:
         raise ProblemRaised("BK-3008", errors=[{"pointer": "/type", "code": "unknown"}], close=True)
@@ -100,7 +103,9 @@ async def take_in_document(
     }
 
 
-@router.post("/consent-requests", status_code=201, operation_id="requestConsent", summary="Ask a citizen for consent")
+@router.post(
+    "/consent-requests", status_code=201, operation_id="requestConsent", summary="Ask a citizen for consent"
+)
 async def request_consent(parts: Wired, officer: CurrentOfficer, body: RequestIn) -> dict[str, Any]:
     """Covers exactly what the service requires; ``documents`` only chooses among alternatives (BK-2031)."""
     now = clock()
@@ -141,7 +146,9 @@ async def request_consent(parts: Wired, officer: CurrentOfficer, body: RequestIn
     }
 
 
-@router.get("/consent-requests/{request_id}", operation_id="getConsentRequest", summary="How a request stands")
+@router.get(
+    "/consent-requests/{request_id}", operation_id="getConsentRequest", summary="How a request stands"
+)
 async def consent_request(
     parts: Wired, officer: CurrentOfficer, request_id: str, request: Request, response: Response
 ) -> Any:
@@ -163,8 +170,12 @@ async def consent_request(
     }
 
 
-@router.post("/tickets", status_code=201, operation_id="issueTicket", summary="Turn a live consent into a ticket")
-async def issue_ticket_(parts: Wired, officer: CurrentOfficer, body: TicketIn, response: Response) -> dict[str, Any]:
+@router.post(
+    "/tickets", status_code=201, operation_id="issueTicket", summary="Turn a live consent into a ticket"
+)
+async def issue_ticket_(
+    parts: Wired, officer: CurrentOfficer, body: TicketIn, response: Response
+) -> dict[str, Any]:
     """At most 5 minutes, bound to this session; each document once."""
     issued = await issue_ticket.issue(
         parts.database,
@@ -231,7 +242,9 @@ def _check_dates(paper: uploads.Paper, today: date) -> None:
     if paper.issued_on is not None and paper.issued_on > today:
         raise ProblemRaised("BK-3009", errors=[{"pointer": "/issued_on", "code": "future"}], close=True)
     if paper.issued_on and paper.valid_until and paper.valid_until < paper.issued_on:
-        raise ProblemRaised("BK-3009", errors=[{"pointer": "/valid_until", "code": "before_issue"}], close=True)
+        raise ProblemRaised(
+            "BK-3009", errors=[{"pointer": "/valid_until", "code": "before_issue"}], close=True
+        )
     if paper.about is not None and not _TOKEN.fullmatch(paper.about.replace(" ", "")):
         raise ProblemRaised("BK-3009", errors=[{"pointer": "/about", "code": "malformed"}], close=True)
 
@@ -243,5 +256,3 @@ def _until(wanted: datetime | None, now: datetime, life_days: int) -> datetime:
     if wanted.tzinfo is None or not now < wanted <= latest:
         raise ProblemRaised("BK-2001", errors=[{"pointer": "/valid_until", "code": "out_of_range"}])
     return wanted
-
-

@@ -88,7 +88,9 @@ async def use_trail(
 
 async def _send(parts: Parts, browser: Browser, link: CitizenLink, code: str) -> Response:
     def text(one_time: str, until: datetime) -> str:
-        return words.trail_code_message(site=parts.site_name, code=one_time, expires_at=until, zone=parts.zone)
+        return words.trail_code_message(
+            site=parts.site_name, code=one_time, expires_at=until, zone=parts.zone
+        )
 
     verdict = await prove_self.send_code(
         parts.database,
@@ -166,9 +168,7 @@ async def _withdrawn(parts: Parts, browser: Browser, link: CitizenLink, consent_
     return page(parts, browser, parts.pages.withdraw_done(view))
 
 
-async def _trail_view(
-    parts: Parts, link: CitizenLink, csrf: str, before: int | None, now: datetime
-) -> Trail:
+async def _trail_view(parts: Parts, link: CitizenLink, csrf: str, before: int | None, now: datetime) -> Trail:
     own = await exercise_rights.own_trail(
         parts.database,
         parts.keyring,
@@ -233,5 +233,3 @@ def _names(parts: Parts, types: tuple[str, ...]) -> tuple[str, ...]:
 
 def _target(link: CitizenLink) -> Target:
     return Target(link.id, link.subject_ref, None)
-
-

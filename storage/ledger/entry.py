@@ -1,11 +1,11 @@
-"""The bytes of one log entry.
+r"""The bytes of one log entry.
 
     entry      = 0x01 || commitment                                             (33 bytes)
     commitment = SHA-256("berkas-log-v1" || 0x00 || salt (32 bytes) || JCS(event))
 
 The salt is random per leaf, so that erasing salt and body leaves nothing that guessing could confirm, while the
 proofs of all other entries stay valid. Reproducible with coreutils:
-``(printf 'berkas-log-v1\\0'; cat salt event.json) | sha256sum``.
+``(printf 'berkas-log-v1\0'; cat salt event.json) | sha256sum``.
 
 How it may evolve: members may be added to the event under ``v`` 1; a change of meaning raises ``v``; another
 construction of the commitment raises the first byte of the entry. A byte already in the log never changes.

@@ -15,7 +15,6 @@ from typing import Any, ClassVar, Generic, NewType, Protocol, TypeVar, get_args,
 
 import asyncpg
 import sqlalchemy as sa
-
 from sqlmodel import SQLModel
 
 Json = NewType("Json", str)
@@ -47,7 +46,9 @@ R = TypeVar("R", bound=Fact)
 class FactTable(Generic[R]):
     """One table of judged facts; ``groups`` are columns by which a batch may ask for all rows."""
 
-    def __init__(self, row: type[R], name: str, *, groups: Sequence[str] = (), unique: Sequence[str] = ()) -> None:
+    def __init__(
+        self, row: type[R], name: str, *, groups: Sequence[str] = (), unique: Sequence[str] = ()
+    ) -> None:
         self.row = row
         self.name = name
         self.groups = tuple(groups)
@@ -122,13 +123,17 @@ class Facts:
         row = self._rows.get((table.name, key))
         if row is None and (table.name, "id", key) not in self._read:
             raise LookupError(f"{table.name}: a judge asked for a row that its work did not declare")
-        return row  # type: ignore[no-any-return]
+        return row
 
     def group(self, table: FactTable[R], column: str, key: str) -> list[R]:
         """All rows of a declared group, oldest id first."""
         if (table.name, column, key) not in self._read:
-            raise LookupError(f"{table.name}.{column}: a judge asked for a group that its work did not declare")
-        rows = [row for (name, _), row in self._rows.items() if name == table.name and getattr(row, column) == key]
+            raise LookupError(
+                f"{table.name}.{column}: a judge asked for a group that its work did not declare"
+            )
+        rows = [
+            row for (name, _), row in self._rows.items() if name == table.name and getattr(row, column) == key
+        ]
         return sorted(rows, key=lambda row: row.id)
 
     def put(self, table: FactTable[R], row: R) -> None:

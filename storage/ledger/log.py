@@ -132,7 +132,7 @@ class Appender:
                 continue
             try:
                 await self._settle(batch)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the supervisor answers 503 and goes on
                 _log.exception("appender restarted", extra={"error": type(error).__name__})
                 _fail(batch, LedgerUnavailable("restarted"))
 
@@ -244,7 +244,9 @@ class Appender:
         while True:
             await asyncio.sleep(AGGREGATE_PERIOD_S)
             for caller, count in self._budget.owed():
-                note = _note("refusals", self._site_trail, "too_many_refusals", {"caller": caller, "count": count})
+                note = _note(
+                    "refusals", self._site_trail, "too_many_refusals", {"caller": caller, "count": count}
+                )
                 with contextlib.suppress(LedgerBusy, LedgerHalted, LedgerUnavailable, ClockWentBack):
                     await self.submit(note)
 
@@ -255,7 +257,7 @@ def _judged(work: Work[Any], facts: Facts, page: Page, now: datetime) -> Settled
         verdict: VerdictLike = work.judge(facts, now)
         (work.apply if verdict.allowed else work.apply_refused)(facts, now, verdict)
         index, leaf = page.add(work.id, work.events(facts, now, verdict), verdict)
-    except Exception as error:  # an exception of a judge refuses its item, not its neighbours
+    except Exception as error:  # noqa: BLE001 - an exception of a judge refuses its item, not its neighbours
         _log.exception("judge failed", extra={"kind": work.kind, "error": type(error).__name__})
         facts.undo(mark)
         page.add(work.id, [Event(work.kind, work.trail, work.caller)], Noted("judge_failed"))

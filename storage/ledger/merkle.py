@@ -140,9 +140,7 @@ def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], 
     return last == 0 and computed == root
 
 
-def verify_consistency(
-    old_size: int, size: int, path: Sequence[bytes], old_root: bytes, root: bytes
-) -> bool:
+def verify_consistency(old_size: int, size: int, path: Sequence[bytes], old_root: bytes, root: bytes) -> bool:
     """RFC 9162 section 2.1.4.2."""
     if not 0 < old_size <= size:
         return False

@@ -69,7 +69,9 @@ class Page:
                 "subject": trail.pseudonym,
                 "subject_seq": seq,
                 "actor": event.actor,
-                "result": {"allowed": True} if verdict.allowed else {"allowed": False, "reason": verdict.reason},
+                "result": {"allowed": True}
+                if verdict.allowed
+                else {"allowed": False, "reason": verdict.reason},
             }
         )
         salt = os.urandom(SALT_BYTES)

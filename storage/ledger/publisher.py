@@ -77,7 +77,9 @@ class Publisher:
             head = await transaction.raw.fetchrow("SELECT size, root FROM log_head WHERE id = 1")
             if head is not None and head["size"]:
                 root = bytes(head["root"])
-                await transaction.raw.execute(_INSERT, head["size"], root, self._signer.sign(head["size"], root))
+                await transaction.raw.execute(
+                    _INSERT, head["size"], root, self._signer.sign(head["size"], root)
+                )
 
     async def public(self) -> tuple[str, datetime] | None:
         """The published checkpoint and when it was signed; None while there is none."""

@@ -22,7 +22,7 @@ class LogHead(SQLModel, table=True):
     origin: str = Field(sa_type=sa.Text)
     size: int = Field(sa_type=sa.BigInteger)
     root: bytes
-    at: datetime = Field(sa_type=sa.DateTime(timezone=True))  # type: ignore[call-overload]
+    at: datetime = Field(sa_type=sa.DateTime(timezone=True))
 
 
 class LogEntry(SQLModel, table=True):
@@ -42,7 +42,8 @@ class LogNode(SQLModel, table=True):
 
 class AuditEvent(SQLModel, table=True):
     """``body`` is salt and JCS(event), sealed under the subject's trail key. ``subject_ref`` is a random
-    reference or ``site``. ``(item_id, part)`` is how an unknown commit is looked up."""
+    reference or ``site``. ``(item_id, part)`` is how an unknown commit is looked up.
+    """
 
     __tablename__ = "audit_event"
     __table_args__ = (
@@ -54,7 +55,7 @@ class AuditEvent(SQLModel, table=True):
     part: int = Field(sa_type=sa.SmallInteger)
     subject_ref: str = Field(sa_type=sa.Text)
     subject_seq: int = Field(sa_type=sa.BigInteger)
-    at: datetime = Field(sa_type=sa.DateTime(timezone=True))  # type: ignore[call-overload]
+    at: datetime = Field(sa_type=sa.DateTime(timezone=True))
     body: bytes
 
 
@@ -63,7 +64,7 @@ class LogCheckpoint(SQLModel, table=True):
     size: int = Field(primary_key=True, sa_type=sa.BigInteger, sa_column_kwargs={"autoincrement": False})
     root: bytes
     note: str = Field(sa_type=sa.Text)
-    created_at: datetime = Field(sa_type=sa.DateTime(timezone=True), index=True)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=sa.DateTime(timezone=True), index=True)
 
 
 @dataclass(frozen=True, slots=True)

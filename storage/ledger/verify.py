@@ -63,7 +63,9 @@ async def verify(
         findings.problems.append(f"the head's root is not that of its {head['size']} entries")
     late = [size for size in wanted if size > head["size"]]
     if late:
-        findings.problems.append(f"the log was cut: a checkpoint of {max(late)} entries exists, {head['size']} are here")
+        findings.problems.append(
+            f"the log was cut: a checkpoint of {max(late)} entries exists, {head['size']} are here"
+        )
     if keyring is not None:
         await _bodies(database, keyring, head["size"], findings)
     return findings
@@ -72,9 +74,12 @@ async def verify(
 async def _checkpoints(
     database: Database, verifier: NoteVerifier, outside: str | None, findings: Findings
 ) -> dict[int, list[bytes]]:
-    """size -> roots that somebody was shown."""
+    """Size -> roots that somebody was shown."""
     async with database.transaction() as transaction:
-        notes = [row["note"] for row in await transaction.raw.fetch("SELECT note FROM log_checkpoint ORDER BY size")]
+        notes = [
+            row["note"]
+            for row in await transaction.raw.fetch("SELECT note FROM log_checkpoint ORDER BY size")
+        ]
     wanted: dict[int, list[bytes]] = {}
     for note in [*notes, *([outside] if outside else [])]:
         try:
@@ -98,11 +103,15 @@ async def _walk(database: Database, size: int, wanted: dict[int, list[bytes]], f
                 return
             for level, position, value in edge.append(leaf_hash(entry)):
                 if stored.pop((level, position), None) != value:
-                    findings.problems.append(f"entry {index}: the stored subtree {level}/{position} does not follow")
+                    findings.problems.append(
+                        f"entry {index}: the stored subtree {level}/{position} does not follow"
+                    )
                     return
             for root in wanted.get(edge.size, ()):
                 if root != edge.root():
-                    findings.problems.append(f"entry {index}: the log differs from a checkpoint of {edge.size} entries")
+                    findings.problems.append(
+                        f"entry {index}: the log differs from a checkpoint of {edge.size} entries"
+                    )
                     return
         if time.monotonic() - shown_s > PROGRESS_PERIOD_S:
             shown_s = time.monotonic()
@@ -143,7 +152,9 @@ async def _finished_nodes(transaction: Transaction, start: int, stop: int) -> di
 
 async def _surplus(database: Database, size: int) -> bool:
     async with database.transaction() as transaction:
-        return bool(await transaction.raw.fetchval("SELECT EXISTS (SELECT 1 FROM log_entry WHERE idx >= $1)", size))
+        return bool(
+            await transaction.raw.fetchval("SELECT EXISTS (SELECT 1 FROM log_entry WHERE idx >= $1)", size)
+        )
 
 
 async def _bodies(database: Database, keyring: Keyring, size: int, findings: Findings) -> None:
@@ -176,7 +187,9 @@ async def _bodies(database: Database, keyring: Keyring, size: int, findings: Fin
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m storage.ledger.verify", description=__doc__)
-    parser.add_argument("--vkey", default=os.environ.get("BERKAS_LOG_VKEY"), help="C2SP verifier key of the log")
+    parser.add_argument(
+        "--vkey", default=os.environ.get("BERKAS_LOG_VKEY"), help="C2SP verifier key of the log"
+    )
     parser.add_argument("--checkpoint", type=Path, help="a checkpoint that was kept outside of the database")
     parser.add_argument("--json", action="store_true", help="for programs")
     arguments = parser.parse_args()

@@ -27,7 +27,8 @@ def test_facts(sandbox: Sandbox) -> None:
     assert len(facts["officers"]) == 12
     assert len({officer["agency"] for officer in facts["officers"]}) >= 6
     assert all(
-        officer.keys() >= {"username", "password", "totp_secret", "agency", "counter"} for officer in facts["officers"]
+        officer.keys() >= {"username", "password", "totp_secret", "agency", "counter"}
+        for officer in facts["officers"]
     )
     assert len(facts["citizens"]) == 20
     for citizen in facts["citizens"]:
@@ -67,7 +68,11 @@ def test_demo_with_a_file_that_is_none(sandbox: Sandbox) -> None:
 
 def test_the_readmes_commands(sandbox: Sandbox, tmp_path: Path) -> None:
     """U19: the block is executed as it stands; only ``./berkas`` is the interpreter of this run."""
-    block = re.search(r"<!-- the suite runs the next block -->\n```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    block = re.search(
+        r"<!-- the suite runs the next block -->\n```sh\n(.*?)```",
+        (ROOT / "README.md").read_text(),
+        re.DOTALL,
+    )
     assert block
     script = block.group(1).replace("./berkas ", f"{sys.executable} -m exchange.cli ")
     ran = subprocess.run(
@@ -116,9 +121,13 @@ def test_administration(sandbox: Sandbox) -> None:
     again = sandbox.run("agency", "add", "BPN", "6472", "Kantor Pertanahan")
     assert (again.returncode, "agency_exists" in again.stderr) == (1, True)
     password = "kata sandi yang panjang\n"
-    added = sandbox.run("officer", "add", "bpn.1", "Petugas Contoh", "BPN@6472", "Loket 9", input=password * 2)
+    added = sandbox.run(
+        "officer", "add", "bpn.1", "Petugas Contoh", "BPN@6472", "Loket 9", input=password * 2
+    )
     assert added.returncode == 0, added.stderr
-    short = sandbox.run("officer", "add", "bpn.2", "Petugas Contoh", "BPN@6472", "Loket 9", input="pendek\npendek\n")
+    short = sandbox.run(
+        "officer", "add", "bpn.2", "Petugas Contoh", "BPN@6472", "Loket 9", input="pendek\npendek\n"
+    )
     assert short.returncode == 1
     listed = json.loads(sandbox.run("officer", "list").stdout)
     assert any(row["username"] == "bpn.1" and row["active"] for row in listed)

@@ -22,7 +22,9 @@ async def asked(world: World) -> tuple[World, Any, dict[str, Any]]:
 
 async def _state(world: World, request_id: str) -> str:
     async with world.parts.database.transaction() as transaction:
-        return str(await transaction.raw.fetchval("SELECT state FROM consent_request WHERE id = $1", request_id))
+        return str(
+            await transaction.raw.fetchval("SELECT state FROM consent_request WHERE id = $1", request_id)
+        )
 
 
 async def _count(world: World) -> int:
@@ -203,7 +205,11 @@ async def test_parallel_tries_count_one_by_one(asked: tuple[World, Any, dict[str
     await asyncio.gather(
         *(browser.post(path, data={"step": "code", "csrf": csrf_of(page), "code": code}) for code in wrong)
     )
-    tried = [e for e in await world.entries() if e["type"] == "factor" and e["result"].get("reason") == "code_wrong"]
+    tried = [
+        e
+        for e in await world.entries()
+        if e["type"] == "factor" and e["result"].get("reason") == "code_wrong"
+    ]
     assert len(tried) == 5
 
 
@@ -251,7 +257,7 @@ async def test_an_expired_code(asked: tuple[World, Any, dict[str, Any]]) -> None
     assert answer.status_code == 422
 
 
-@pytest.mark.parametrize("code", ["", "12345", "1234567", "abcdef", "١٢٣٤٥٦", "12 34 5x"])  # noqa: RUF001
+@pytest.mark.parametrize("code", ["", "12345", "1234567", "abcdef", "١٢٣٤٥٦", "12 34 5x"])
 async def test_what_is_no_code(asked: tuple[World, Any, dict[str, Any]], code: str) -> None:
     world, _, request = asked
     path = path_of(request["link"])
@@ -299,7 +305,9 @@ async def test_a_paper_that_the_service_does_not_require(asked: tuple[World, Any
 async def test_nothing_to_ask(world: World) -> None:
     officer = await world.officer()
     subject = await world.enrols(officer)
-    answer = await officer.post("/v1/consent-requests", json={"subject_ref": subject, "service": "DPMPTSP.NIB"})
+    answer = await officer.post(
+        "/v1/consent-requests", json={"subject_ref": subject, "service": "DPMPTSP.NIB"}
+    )
     assert (answer.status_code, answer.json()["code"]) == (422, "BK-2032")
 
 
@@ -309,7 +317,11 @@ async def test_another_agencys_request(asked: tuple[World, Any, dict[str, Any]])
     other = await world.officer("POLRI")
     seen = await other.get(f"/v1/consent-requests/{request['id']}")
     absent = await other.get("/v1/consent-requests/cr_01JD0000000000000000000000")
-    assert (seen.status_code, seen.json()["code"]) == (absent.status_code, absent.json()["code"]) == (404, "BK-2034")
+    assert (
+        (seen.status_code, seen.json()["code"])
+        == (absent.status_code, absent.json()["code"])
+        == (404, "BK-2034")
+    )
 
 
 async def test_the_asker_polls_with_an_etag(asked: tuple[World, Any, dict[str, Any]]) -> None:
@@ -355,7 +367,9 @@ async def test_the_record_is_signed_and_chained(asked: tuple[World, Any, dict[st
     await officer.post(f"/v1/consents/{consent}/withdrawal")
     async with world.parts.database.transaction() as transaction:
         row = await transaction.raw.fetchrow("SELECT * FROM consent WHERE id = $1", consent)
-        asked_row = await transaction.raw.fetchrow("SELECT * FROM consent_request WHERE id = $1", request["id"])
+        asked_row = await transaction.raw.fetchrow(
+            "SELECT * FROM consent_request WHERE id = $1", request["id"]
+        )
     record = await world.parts.keyring.unseal(row["subject_ref"], "consent", row["record"])
     given, withdrawn = record.decode().split("\n")
     key = public_jwk(next(iter(world.parts.keys.verification_keys("document").values())))

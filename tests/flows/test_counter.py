@@ -103,7 +103,9 @@ async def test_malformed_enrolments(world: World, body: object) -> None:
     assert await _subjects(world) == 0
 
 
-@pytest.mark.parametrize(("channel", "value"), [("sms", "bukan nomor"), ("email", "tanpa-domain"), ("email", "a@b c.d")])
+@pytest.mark.parametrize(
+    ("channel", "value"), [("sms", "bukan nomor"), ("email", "tanpa-domain"), ("email", "a@b c.d")]
+)
 async def test_contacts_that_cannot_be(world: World, channel: str, value: str) -> None:
     officer = await world.officer()
     body = {"nik": NIK, "name": NAME, "contacts": [{"channel": channel, "value": value}]}
@@ -119,7 +121,9 @@ async def test_contacts_that_cannot_be(world: World, channel: str, value: str) -
         ("POLRI.SKCK_BARU", 403, "BK-1003", "service_of_another_agency"),
     ],
 )
-async def test_services_that_are_not_ours(world: World, service: str, status: int, code: str, reason: str) -> None:
+async def test_services_that_are_not_ours(
+    world: World, service: str, status: int, code: str, reason: str
+) -> None:
     officer = await world.officer()
     await world.enrols(officer)
     answer = await officer.post("/v1/readiness", json={"nik": NIK, "service": service})
@@ -154,7 +158,9 @@ async def test_the_officers_budget(world: World) -> None:
     last = await officer.post("/v1/readiness", json=body)
     assert last.json()["code"] == "BK-1007"
     assert "retry-after" in last.headers
-    assert [e["result"]["allowed"] for e in await world.entries() if e["type"] == "readiness"] == [True] * 3 + [False] * 2
+    assert [e["result"]["allowed"] for e in await world.entries() if e["type"] == "readiness"] == [
+        True
+    ] * 3 + [False] * 2
 
 
 async def test_readiness_names_exactly_one_citizen(world: World) -> None:
@@ -186,7 +192,11 @@ async def test_sign_in(world: World) -> None:
     before = len(await world.entries())
     wrong = await world.client.post("/v1/session", json={"username": "petugas.dpmptsp", "password": "salah"})
     nobody = await world.client.post("/v1/session", json={"username": "tidak.ada", "password": "salah"})
-    assert (wrong.status_code, wrong.json()["code"]) == (nobody.status_code, nobody.json()["code"]) == (401, "BK-1002")
+    assert (
+        (wrong.status_code, wrong.json()["code"])
+        == (nobody.status_code, nobody.json()["code"])
+        == (401, "BK-1002")
+    )
     entries = await world.entries()
     assert len(entries) == before + 1
     assert entries[-1]["result"] == {"allowed": False, "reason": "sign_in_failed"}
@@ -197,7 +207,9 @@ async def test_the_cookie(world: World) -> None:
     await world.officer()
     from tests.world import PASSWORD
 
-    answer = await world.client.post("/v1/session", json={"username": "petugas.dpmptsp", "password": PASSWORD})
+    answer = await world.client.post(
+        "/v1/session", json={"username": "petugas.dpmptsp", "password": PASSWORD}
+    )
     cookie = answer.headers["set-cookie"]
     assert cookie.startswith("berkas=")
     for part in ("HttpOnly", "SameSite=strict", "Path=/"):
@@ -219,7 +231,9 @@ async def test_csrf_token(world: World) -> None:
 
 async def test_signed_out_is_out(world: World) -> None:
     officer = await world.officer()
-    assert (await officer.client.delete("/v1/session", headers={"X-CSRF-Token": officer.csrf})).status_code == 204
+    assert (
+        await officer.client.delete("/v1/session", headers={"X-CSRF-Token": officer.csrf})
+    ).status_code == 204
     officer.client.cookies.set("berkas", "gone")
     assert (await officer.get("/v1/services")).status_code == 401
 
@@ -252,7 +266,11 @@ async def test_a_suspended_agency(world: World) -> None:
 
 
 async def test_unknown_addresses_are_problems(world: World) -> None:
-    for method, path, status in (("GET", "/nothing", 404), ("PUT", "/v1/session", 405), ("GET", "/v1/session", 405)):
+    for method, path, status in (
+        ("GET", "/nothing", 404),
+        ("PUT", "/v1/session", 405),
+        ("GET", "/v1/session", 405),
+    ):
         answer = await world.client.request(method, path)
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
         assert answer.json()["request_id"] == answer.headers["x-request-id"]

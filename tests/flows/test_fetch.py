@@ -29,7 +29,10 @@ async def test_fifty_in_parallel_exactly_one(world: World) -> None:
     good = [answer for answer in answers if answer.status_code == 200]
     assert len(good) == 1
     assert good[0].content == JPEG
-    assert {_code(answer) for answer in answers if answer.status_code != 200} <= {(409, "BK-4003"), (409, "BK-4008")}
+    assert {_code(answer) for answer in answers if answer.status_code != 200} <= {
+        (409, "BK-4003"),
+        (409, "BK-4008"),
+    }
 
 
 async def test_used_twice(world: World) -> None:
@@ -93,7 +96,9 @@ async def test_outside_the_consent(world: World) -> None:
     consent, ticket = await world.consented(officer)
     _, other = await world.consented(officer, OTHER_NIK, JPEG + b"2")
     foreign = other["documents"][0]
-    answer = await officer.get(foreign["content_url"], headers={"Authorization": f"Bearer {ticket['ticket']}"})
+    answer = await officer.get(
+        foreign["content_url"], headers={"Authorization": f"Bearer {ticket['ticket']}"}
+    )
     assert _code(answer) == (404, "BK-4004")
     assert (await _last(world))["reason"] == "not_in_ticket"
     asked = await officer.post(
@@ -271,6 +276,6 @@ def _with_life(world: World, life_s: int) -> object:
 def _with_limit(world: World, limit: int) -> object:
     from dataclasses import replace
 
-    return replace(world.parts, settings=world.parts.settings.model_copy(update={"upload_limit_bytes": limit}))
-
-
+    return replace(
+        world.parts, settings=world.parts.settings.model_copy(update={"upload_limit_bytes": limit})
+    )

@@ -16,7 +16,9 @@ async def test_the_story(world: World) -> None:
     officer = await world.officer()
     subject = await world.enrols(officer)
 
-    before = (await officer.post("/v1/readiness", json={"nik": NIK, "service": SERVICE, "answers": ANSWERS})).json()
+    before = (
+        await officer.post("/v1/readiness", json={"nik": NIK, "service": SERVICE, "answers": ANSWERS})
+    ).json()
     assert before["subject_ref"] == subject
     assert before["complete"] is False
 
@@ -25,7 +27,9 @@ async def test_the_story(world: World) -> None:
     assert stored.json()["sha256"] == hashlib.sha256(JPEG).hexdigest()
     assert stored.json()["provenance"] == "scan"
 
-    after = (await officer.post("/v1/readiness", json={"nik": NIK, "service": SERVICE, "answers": ANSWERS})).json()
+    after = (
+        await officer.post("/v1/readiness", json={"nik": NIK, "service": SERVICE, "answers": ANSWERS})
+    ).json()
     assert after["complete"] is True
 
     asked = await world.asks(officer, subject)
@@ -94,7 +98,9 @@ async def _whole_answer(world: World, headers: object, content: bytes) -> None:
     told = json.loads(claims)
     assert told["doc"]["served_sha256"] == digest.hexdigest()
     async with world.parts.database.transaction() as transaction:
-        entry = await transaction.raw.fetchval("SELECT entry FROM log_entry WHERE idx = $1", told["log"]["index"])
+        entry = await transaction.raw.fetchval(
+            "SELECT entry FROM log_entry WHERE idx = $1", told["log"]["index"]
+        )
     assert hashlib.sha256(b"\x00" + bytes(entry)).hexdigest() == told["log"]["leaf_sha256"]
 
 
@@ -105,7 +111,9 @@ async def test_the_next_agency_finds_it(world: World) -> None:
     await world.stores(first, subject)
     await world.stores(first, subject, "KK", PDF)
     second = await world.officer("IMIGRASI")
-    ready = (await second.post("/v1/readiness", json={"nik": NIK, "service": "IMIGRASI.PASPOR_BARU_DEWASA"})).json()
+    ready = (
+        await second.post("/v1/readiness", json={"nik": NIK, "service": "IMIGRASI.PASPOR_BARU_DEWASA"})
+    ).json()
     states = {row["code"]: row["state"] for row in ready["requirements"] if row["head"] == "doc"}
     assert states["KTP"] == "valid"
     assert states["KK"] == "valid"

@@ -89,7 +89,7 @@ async def test_types_that_are_never_stored(world: World, kind: str) -> None:
 async def test_metadata_that_cannot_be(world: World, query: dict[str, str]) -> None:
     officer = await world.officer()
     subject = await world.enrols(officer)
-    answer = await world.stores(officer, subject, **query)
+    answer = await world.stores(officer, subject, "KTP", JPEG, **query)
     assert answer.status_code == 422
     assert answer.json()["code"] in {"BK-3009", "BK-2001"}
     await _nothing_kept(world)
@@ -146,7 +146,9 @@ async def test_two_diplomas_are_two_papers(world: World) -> None:
     assert school.json()["document_id"] != diploma.json()["document_id"]
 
 
-async def _raw(world: World, officer: OfficerAt, subject: str, head: list[str], body: bytes, wait_s: float) -> bytes:
+async def _raw(
+    world: World, officer: OfficerAt, subject: str, head: list[str], body: bytes, wait_s: float
+) -> bytes:
     """Speak HTTP by hand: what a proper client cannot say."""
     host, port = world.origin.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
@@ -199,7 +201,9 @@ async def test_a_body_longer_than_announced(world: World) -> None:
     """The surplus is ignored and the connection closed; the announced bytes are stored."""
     officer = await world.officer()
     subject = await world.enrols(officer)
-    answer = await _raw(world, officer, subject, [f"Content-Length: {len(JPEG)}"], JPEG + b"surplus\r\n\r\n", 8)
+    answer = await _raw(
+        world, officer, subject, [f"Content-Length: {len(JPEG)}"], JPEG + b"surplus\r\n\r\n", 8
+    )
     assert answer.startswith(b"HTTP/1.1 201")
     assert answer.count(b"HTTP/1.1 201") == 1
 
@@ -207,7 +211,9 @@ async def test_a_body_longer_than_announced(world: World) -> None:
 async def test_no_length(world: World) -> None:
     officer = await world.officer()
     subject = await world.enrols(officer)
-    chunked = await _raw(world, officer, subject, ["Transfer-Encoding: chunked"], b"5\r\nhello\r\n0\r\n\r\n", 4)
+    chunked = await _raw(
+        world, officer, subject, ["Transfer-Encoding: chunked"], b"5\r\nhello\r\n0\r\n\r\n", 4
+    )
     assert chunked.startswith(b"HTTP/1.1 411")
     assert b"BK-3001" in chunked
     none = await _raw(world, officer, subject, [], b"", 4)
@@ -260,7 +266,11 @@ async def test_what_rests_is_sealed(world: World) -> None:
     answer = await officer.post(
         f"/v1/subjects/{subject}/documents?type=KTP",
         content=marker,
-        headers={"Content-Type": "image/jpeg", "Content-Digest": content_digest(marker), "Berkas-Number": NIK},
+        headers={
+            "Content-Type": "image/jpeg",
+            "Content-Digest": content_digest(marker),
+            "Berkas-Number": NIK,
+        },
     )
     assert answer.status_code == 201
     blobs = world.parts.vault._blobs

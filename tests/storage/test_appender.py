@@ -180,7 +180,9 @@ async def test_a_withdrawal_is_seen_by_every_later_fetch_on_every_replica(databa
     for n in range(20):
         consent = f"C{n}@6472"
         await ledgers[0].appender.submit(grant(consent))
-        race = [ledgers[i % 2].appender.submit(fetch(f"t_{n}_{i}", consent, f"officer:{n}")) for i in range(6)]
+        race = [
+            ledgers[i % 2].appender.submit(fetch(f"t_{n}_{i}", consent, f"officer:{n}")) for i in range(6)
+        ]
         racing = asyncio.gather(*race)
         assert (await ledgers[0].appender.submit(withdraw(consent))).verdict.allowed
         late = await ledgers[1].appender.submit(fetch(f"late_{n}", consent, f"officer:{n}"))
@@ -267,7 +269,9 @@ async def test_sixty_refusals_a_minute(ledger: Ledger) -> None:
     assert await ledger.size() == 61
 
 
-async def test_a_database_that_stays_away_is_a_503_and_comes_back(database: Database, database_url: str) -> None:
+async def test_a_database_that_stays_away_is_a_503_and_comes_back(
+    database: Database, database_url: str
+) -> None:
     """I9, I10: the callers get a definite answer; the appender goes on when the server is there again."""
     async with CuttingProxy(database_url) as proxy:
         behind = Database(proxy.url)
@@ -324,8 +328,11 @@ async def _verify(database: Database) -> None:
     async with database.transaction() as transaction:
         head = await transaction.raw.fetchrow("SELECT size, root FROM log_head")
         entries = await transaction.raw.fetch("SELECT idx, entry FROM log_entry ORDER BY idx")
-        nodes = {(r["level"], r["idx"]): r["hash"] for r in await transaction.raw.fetch("SELECT * FROM log_node")}
-    edge, computed = Edge(), {}
+        nodes = {
+            (r["level"], r["idx"]): r["hash"] for r in await transaction.raw.fetch("SELECT * FROM log_node")
+        }
+    edge = Edge()
+    computed: dict[tuple[int, int], bytes] = {}
     for expected, row in enumerate(entries):
         assert row["idx"] == expected
         assert row["entry"][:1] == ENTRY_PREFIX

@@ -122,7 +122,9 @@ def test_notes_that_do_not_open(note: str) -> None:
         NoteVerifier(VKEY).open(note)
 
 
-@pytest.mark.parametrize("vkey", ["", "a+b", VKEY.replace("3ab62de2", "3ab62de3"), VKEY[:-4], VKEY.replace("+AQ", "+Ag")])
+@pytest.mark.parametrize(
+    "vkey", ["", "a+b", VKEY.replace("3ab62de2", "3ab62de3"), VKEY[:-4], VKEY.replace("+AQ", "+Ag")]
+)
 def test_malformed_verifier_keys(vkey: str) -> None:
     with pytest.raises(CheckpointRefused):
         NoteVerifier(vkey)

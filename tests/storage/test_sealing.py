@@ -99,7 +99,7 @@ def streamed(
 def released(opener: Opener, chunks: Iterable[bytes]) -> bytes:
     """What was given out before ``SealBroken``; fails when nothing is wrong."""
     out = bytearray()
-    with pytest.raises(SealBroken):  # noqa: PT012 - what came before it is the point
+    with pytest.raises(SealBroken):
         for chunk in chunks:
             out += b"".join(opener.feed(chunk))
         out += b"".join(opener.finish())

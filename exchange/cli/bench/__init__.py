@@ -89,7 +89,7 @@ async def run(world: World, names: Sequence[str], scale: Scale, say: Callable[[s
     return report
 
 
-def _bench(names: Sequence[str], as_json: bool, place: Path | None, **scale: int) -> None:
+def _bench(names: Sequence[str], as_json: bool, place: Path | None, rounds: int = 4) -> None:
     # What a bench needs (the whole application, three libraries more) no other command should load.
     import uvloop
 
@@ -103,7 +103,7 @@ def _bench(names: Sequence[str], as_json: bool, place: Path | None, **scale: int
     logs.configure("WARNING")
     try:
         with throw_away_world(place) as world, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            report = runner.run(run(world, names, Scale(**scale), say))
+            report = runner.run(run(world, names, Scale(rounds=rounds), say))
     except BenchError as error:
         typer.echo(f"berkas: {error}", err=True)
         sys.exit(FAILED)

@@ -11,20 +11,22 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import aiohttp
 import uvloop
 from yarl import URL
 
 PART_BYTES = 1_048_576
+KEPT_BYTES = 65_536  # an answer of JSON; documents are read and forgotten
 _LIMITS = aiohttp.ClientTimeout(total=120)
 
 
-async def calls(origin: str, listed: Path, output: Path, connections: int, *, keep_bodies: bool) -> None:
-    """Each line of ``listed`` once: method, path, body and headers, separated by tabs."""
-    lines = iter(listed.read_text(encoding="ascii").splitlines())
+async def calls(origin: str, listed: Sequence[str], connections: int) -> tuple[dict[str, Any], list[str]]:
+    """Each of ``listed`` once: method, path, body and headers, separated by tabs. Returns figures and answers."""
+    lines = iter(listed)
     counts: Counter[int] = Counter()
     errors = 0
     bodies: list[str] = []
@@ -40,15 +42,13 @@ async def calls(origin: str, listed: Path, output: Path, connections: int, *, ke
                 received = await answer.read()
             counts[int((time.perf_counter() - began) * 1e6)] += 1
             errors += not 200 <= answer.status < 300
-            if keep_bodies:
-                bodies.append(received.decode())
+            if len(received) < KEPT_BYTES:
+                bodies.append(received.decode(errors="replace"))
 
     async with _session(connections) as session:
         began_s = time.time()
         await asyncio.gather(*(caller(session, lines) for _ in range(connections)))
         ended_s = time.time()
-    if keep_bodies:
-        output.with_name(f"{output.name}.bodies").write_text("\n".join(bodies) + "\n", encoding="utf-8")
     result = {
         "requests": sum(counts.values()),
         "errors": errors,
@@ -56,25 +56,22 @@ async def calls(origin: str, listed: Path, output: Path, connections: int, *, ke
         "ended_us": int(ended_s * 1e6),
         "counts": sorted(counts.items()),
     }
-    output.write_text(json.dumps(result), encoding="utf-8")
+    return result, bodies
 
 
-async def upload(origin: str, file: Path, output: Path, path: str, headers: dict[str, str]) -> None:
-    """One file as a raw body of known length."""
+async def upload(origin: str, file: BinaryIO, path: str, headers: dict[str, str]) -> dict[str, Any]:
+    """One file as a raw body of known length; ``headers`` state it."""
 
     async def parts() -> AsyncIterator[bytes]:
-        with file.open("rb") as opened:
-            while part := opened.read(PART_BYTES):
-                yield part
+        while part := file.read(PART_BYTES):
+            yield part
 
-    named = {**headers, "Content-Length": str(file.stat().st_size)}
     async with _session(1) as session:
         began = time.perf_counter()
         url = URL(origin + path, encoded=True)
-        async with session.post(url, data=parts(), headers=named) as answer:
+        async with session.post(url, data=parts(), headers=headers) as answer:
             await answer.read()
-        result = {"status": answer.status, "seconds": time.perf_counter() - began}
-    output.write_text(json.dumps(result), encoding="utf-8")
+        return {"status": answer.status, "seconds": time.perf_counter() - began}
 
 
 def _session(connections: int) -> aiohttp.ClientSession:
@@ -88,12 +85,19 @@ def _session(connections: int) -> aiohttp.ClientSession:
 
 
 def main(arguments: list[str]) -> None:
-    what, origin, source, output, more, *flags = arguments
+    what, origin, source, target, more, *flags = arguments
+    output = Path(target)
     if what == "calls":
-        uvloop.run(calls(origin, Path(source), Path(output), int(more), keep_bodies="--bodies" in flags))
+        listed = Path(source).read_text(encoding="ascii").splitlines()
+        result, bodies = uvloop.run(calls(origin, listed, int(more)))
+        if "--bodies" in flags:
+            output.with_name(f"{output.name}.bodies").write_text("\n".join(bodies) + "\n", encoding="utf-8")
     else:
         asked = json.loads(more)
-        uvloop.run(upload(origin, Path(source), Path(output), asked["path"], asked["headers"]))
+        with Path(source).open("rb") as file:
+            length = {"Content-Length": str(Path(source).stat().st_size)}
+            result = uvloop.run(upload(origin, file, asked["path"], asked["headers"] | length))
+    output.write_text(json.dumps(result), encoding="utf-8")
 
 
 if __name__ == "__main__":

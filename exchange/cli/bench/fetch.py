@@ -108,7 +108,8 @@ class FetchBench:
 
     async def _outcomes(self) -> None:
         async with asyncio.timeout(OUTCOMES_WITHIN_S):
-            while await self._connection.fetchval("SELECT EXISTS (SELECT 1 FROM ticket_use WHERE open)"):
+            open_uses = "SELECT EXISTS (SELECT 1 FROM ticket_use WHERE open)"
+            while await self._connection.fetchval(open_uses):
                 await asyncio.sleep(POLL_S)
 
     async def compare(

@@ -1,5 +1,6 @@
-"""``bench intake``: one 200 MB file through ``POST /v1/subjects/{ref}/documents``: received, hashed, inspected, sealed,
-stored, read back, on record.
+"""``bench intake``: one 200 MB file through ``POST /v1/subjects/{ref}/documents``.
+
+Received, hashed, inspected, sealed, stored, read back, on record.
 """
 
 from __future__ import annotations

@@ -119,7 +119,5 @@ async def _settled(parts: Parts, works: Sequence[Work[Any]], callers: int) -> di
                 raise BenchError(f"the ledger refused an entry: {settled.verdict.reason}")
 
     waiting = iter(works)
-    async with asyncio.TaskGroup() as group:
-        for _ in range(callers):
-            group.create_task(caller(waiting))
+    await asyncio.gather(*(caller(waiting) for _ in range(callers)))
     return dict(counts)

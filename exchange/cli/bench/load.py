@@ -1,5 +1,7 @@
-"""Load from a process of its own: wrk with a prepared list of requests where it is installed, which costs little CPU,
-else the aiohttp client of ``client.py``. Whoever sends the load, an answer that is not 2xx makes the run an error.
+"""Load from a process of its own.
+
+wrk with a prepared list of requests where it is installed, which costs little CPU, else the aiohttp client of
+``client.py``. Whoever sends the load, an answer that is not 2xx makes the run an error.
 """
 
 from __future__ import annotations
@@ -158,7 +160,7 @@ class Generator:
             raise BenchError(
                 f"{result['errors']} errors, {result['requests']} of {len(calls)} requests answered at {connections} connections"
             )
-        counts = {latency_us: number for latency_us, number in result["counts"]}
+        counts = dict(result["counts"])
         return Load(len(calls), result["began_us"] / 1e6, result["ended_us"] / 1e6, counts, bodies)
 
     def _command(

@@ -23,7 +23,6 @@ from exchange.cli.bench.world import SITE
 from exchange.deps import Parts, clock, session_cookie, today_at
 from exchange.flows import (
     ask_consent,
-    check_requirements,
     enrol,
     give_consent,
     look_after,
@@ -33,7 +32,6 @@ from exchange.flows import (
     take_in,
 )
 from exchange.requirements.numbers import parse_nik
-from exchange.requirements.selection import requestable
 from exchange.uploads import Body, Paper
 
 T = TypeVar("T")
@@ -113,10 +111,14 @@ async def consenting(
     made: list[Citizen] = []
     while waiting:
         group, waiting = waiting[:GROUP], waiting[GROUP:]
-        asked = await _each(group, lambda number: _asked(parts, counter, number, size_bytes))
-        codes = await _codes(parts, [request.phone for request in asked])
-        made += await _each(asked, lambda request: _granted(parts, request, codes[request.phone]))
+        made += await _group(parts, counter, group, size_bytes)
     return made
+
+
+async def _group(parts: Parts, counter: Counter, numbers: list[int], size_bytes: int) -> list[Citizen]:
+    asked = await _each(numbers, lambda number: _asked(parts, counter, number, size_bytes))
+    codes = await _codes(parts, [request.phone for request in asked])
+    return await _each(asked, lambda request: _granted(parts, request, codes[request.phone]))
 
 
 async def enrolled(parts: Parts, counter: Counter, number: int) -> tuple[str, str]:
@@ -186,25 +188,28 @@ async def _asked(parts: Parts, counter: Counter, number: int, size_bytes: int) -
 
 
 async def _requested(parts: Parts, counter: Counter, subject_ref: str) -> give_consent.Opened:
-    service, now = parts.catalogue.services[SERVICE], clock()
-    evaluation = await check_requirements.evaluated(
-        parts.database, parts.catalogue, service, subject_ref, {}, ANSWERS, today_at(parts.zone)
-    )
+    now = clock()
     asked = await ask_consent.ask(
         parts.database,
         parts.keyring,
         parts.appender,
         parts.desk,
+        parts.catalogue,
         officer=counter.officer,
         where=ask_consent.Place(parts.site_name, parts.zone, AGENCY),
-        subject_ref=subject_ref,
-        service=service,
-        items=requestable(parts.catalogue, service, evaluation, subject_ref=subject_ref),
-        application_no=None,
-        channel="qr",
+        wanted=ask_consent.Wanted(
+            subject_ref=subject_ref,
+            service=SERVICE,
+            channel="qr",
+            application_no=None,
+            documents=None,
+            answers=ANSWERS,
+            parties={},
+        ),
         life=timedelta(hours=1),
         valid_until=now + timedelta(days=1),
         origin=parts.settings.origin,
+        today=today_at(parts.zone),
         now=now,
     )
     opened = await give_consent.open_link(parts.database, parts.keyring, code=asked.link.rpartition("/")[2])

@@ -1,5 +1,7 @@
-"""A throw-away world: embedded servers on a temporary folder, a migrated database, the application as a process of
-its own, so that its CPU time and memory can be told from those of the load. Everything is removed at the end.
+"""A throw-away world: embedded servers on a temporary folder, a migrated database, the application.
+
+The application is a process of its own, so that its CPU time and memory can be told from those of the load. Everything
+is removed at the end.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """A plain HTTP client for the demo: cookies, forms, problem documents. Nothing but the standard library, so that what
-the demo does can be done by anybody."""
+the demo does can be done by anybody.
+"""
 
 from __future__ import annotations
 

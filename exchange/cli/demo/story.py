@@ -22,7 +22,7 @@ AGENCY = "DPMPTSP"
 MAGIC = {b"%PDF-": "application/pdf", b"\xff\xd8\xff": "image/jpeg"}
 
 
-class Refusal(Exception):  # noqa: N818 - what the demo reports
+class Refusal(Exception):
     """Something did not go as the story says."""
 
 
@@ -63,21 +63,27 @@ class Story:
         self._done(signed, 201, f"{person['username']} of {person['agency']}, {person['counter']}")
         self._officer.csrf = signed.json()["csrf"]
         impossible = self._nik[:6] + "81" + self._nik[8:]
-        self._refused(self._officer.post("/v1/subjects", {"nik": impossible, "name": "Warga Contoh"}), "BK-2003")
+        self._refused(
+            self._officer.post("/v1/subjects", {"nik": impossible, "name": "Warga Contoh"}), "BK-2003"
+        )
         citizen = {
             "nik": self._nik,
             "name": "Warga Contoh",
             "contacts": [{"channel": "whatsapp", "value": "+6281200009977"}],
         }
         enrolled = self._officer.post("/v1/subjects", citizen)
-        self._done(enrolled, 201, "a citizen is enrolled; the NIK is sealed and stands in no log, URL or index")
+        self._done(
+            enrolled, 201, "a citizen is enrolled; the NIK is sealed and stands in no log, URL or index"
+        )
         foreign = {"nik": self._nik, "service": OTHER_SERVICE}
         self._refused(self._officer.post("/v1/readiness", foreign), "BK-1003")
         self._readiness()
         return str(enrolled.json()["subject_ref"])
 
     def _readiness(self) -> None:
-        ready = self._officer.post("/v1/readiness", {"nik": self._nik, "service": SERVICE, "answers": ANSWERS})
+        ready = self._officer.post(
+            "/v1/readiness", {"nik": self._nik, "service": SERVICE, "answers": ANSWERS}
+        )
         states = ", ".join(
             f"{row['code']} {row['state']}" for row in ready.json()["requirements"] if "/" not in row["path"]
         )
@@ -93,7 +99,11 @@ class Story:
         right = wrong | {"Content-Digest": f"sha-256=:{digest}:"}
         stored = self._officer.post(path, self._content, right)
         megabytes = len(self._content) / 1e6
-        self._done(stored, 201, f"{megabytes:.2f} MB hashed, sealed, stored, read back; version {stored.json()['version']}")
+        self._done(
+            stored,
+            201,
+            f"{megabytes:.2f} MB hashed, sealed, stored, read back; version {stored.json()['version']}",
+        )
         again = self._officer.post(path, self._content, right)
         self._done(again, 200, "the same bytes again: the same version, nothing new")
         self._readiness()
@@ -110,7 +120,9 @@ class Story:
         self._done(opened, 200, f"“{told_in(opened)}” ({len(opened.body) / 1000:.1f} KB, no JavaScript)")
         sent = self._phone.form(link, step="send", csrf=csrf_in(opened))
         code = self._code()
-        wrong = self._phone.form(link, step="code", csrf=csrf_in(sent), code=f"{(int(code) + 1) % 1000000:06d}")
+        wrong = self._phone.form(
+            link, step="code", csrf=csrf_in(sent), code=f"{(int(code) + 1) % 1000000:06d}"
+        )
         self._refused_page(wrong, 422, "a wrong one-time code")
         page = self._phone.form(link, step="code", csrf=csrf_in(sent), code=code)
         self._done(page, 200, "the six-digit code from the registered contact opens the decision")
@@ -130,7 +142,11 @@ class Story:
         self._refused(self._officer.post("/v1/tickets", outside), "BK-4004")
         issued = self._officer.post("/v1/tickets", {"consent_id": consent})
         ticket = issued.json()
-        self._done(issued, 201, f"{len(ticket['ticket'])} characters, {ticket['expires_in']} s, bound to this session")
+        self._done(
+            issued,
+            201,
+            f"{len(ticket['ticket'])} characters, {ticket['expires_in']} s, bound to this session",
+        )
         self._step("7. The ticket is redeemed, once")
         url = ticket["documents"][0]["content_url"]
         bearer = {"Authorization": f"Bearer {ticket['ticket']}"}
@@ -162,9 +178,9 @@ class Story:
     def _inbox(self) -> list[dict[str, Any]]:
         """The sandbox's inbox, once what was just caused has arrived."""
         time.sleep(0.5)
-        messages: list[dict[str, Any]] = self._officer.get(f"{self._facts['inbox_url']}?to=%2B6281200009977").json()[
-            "messages"
-        ]
+        messages: list[dict[str, Any]] = self._officer.get(
+            f"{self._facts['inbox_url']}?to=%2B6281200009977"
+        ).json()["messages"]
         return messages
 
     def _step(self, title: str) -> None:

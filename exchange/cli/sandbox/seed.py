@@ -19,7 +19,6 @@ from exchange.requirements.numbers import parse_nik
 from exchange.settings import Settings
 
 
-
 async def ensure(settings: Settings, *, say: Callable[[str], None]) -> None:
     """Make the world once; at every start write down where it is reached."""
     async with wired(settings) as parts:
@@ -105,7 +104,9 @@ async def _citizen(parts: Parts, officer: Officer, citizen: Citizen, world: Worl
         contacts=contacts,
         now=clock(),
     )
-    from exchange.cli.sandbox.papers import make_paper  # one second of imports that only the first start needs
+    from exchange.cli.sandbox.papers import (
+        make_paper,
+    )  # one second of imports that only the first start needs
 
     for paper in citizen.papers:
         # Drawing a scan takes the processor for some 40 ms; elsewhere so that the ledger's commits go on.
@@ -149,5 +150,3 @@ async def _paper(
         limit_bytes=parts.settings.upload_limit_bytes,
         now=clock(),
     )
-
-
