@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from exchange.cli import audit, demo, enrol, prepare, run, sandbox
+from exchange.cli import audit, bench, demo, enrol, prepare, run, sandbox
 from exchange.settings import SettingsRefused
 
 app = typer.Typer(
@@ -16,7 +16,7 @@ app = typer.Typer(
     help="Berkas: shared-requirements document exchange for public service malls.",
     epilog="Exit codes: 0 done, 1 failed or refused, 2 wrong use, 3 a check found something wrong.",
 )
-for group in (run, prepare, demo):
+for group in (run, prepare, demo, bench):
     group.register(app)
 app.add_typer(enrol.site_app, name="site")
 app.add_typer(enrol.agency_app, name="agency")

@@ -80,7 +80,7 @@ class Mail:
 class Nobody:
     """Production without a mail server: everything waits."""
 
-    async def send(self, channel: str, to: str, text: str) -> None:
+    async def send(self, channel: str, to: str, text: str) -> None:  # noqa: ARG002 - whoever it is for
         """Raises ``NotSent``."""
         raise NotSent("no sender is configured")
 

@@ -111,6 +111,14 @@ class Service:
         """Types of which the service makes a new copy: the held one is the copy to be replaced."""
         return frozenset(self.output) | frozenset(self.makes_stale)
 
+    def replaces_copy_of(self, code: str, role: str) -> bool:
+        """Is this role's copy the one that is replaced? ``makes_stale`` names no person (``domain.md`` 8).
+
+        Never the proxy's. Where an heir comes, the deceased's and the land's, not the heir's own.
+        """
+        whose_own = {"proxy", "applicant", "heirs"} if self.applicant == "heir" else {"proxy"}
+        return code in self.replaces and role not in whose_own
+
     def as_dict(self) -> dict[str, Any]:
         """For the API."""
         return {
@@ -122,7 +130,11 @@ class Service:
             "output": list(self.output),
             "not_delegable": self.not_delegable,
             "legal": self.legal,
-        } | {name: value for name, value in self.extras.items() if name not in {"source", "note"}}
+        } | {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in self.extras.items()
+            if name not in {"source", "note"}
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +165,14 @@ def load_catalogue(folder: Path | None = None) -> Catalogue:
 
 
 def frozen(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
-    return MappingProxyType(dict(mapping))
+    """Read-only, whatever is nested in it included."""
+    return MappingProxyType({key: _still(value) for key, value in mapping.items()})
+
+
+def _still(value: Any) -> Any:
+    if isinstance(value, dict):
+        return frozen(value)
+    return tuple(_still(item) for item in value) if isinstance(value, list) else value
 
 
 def _shown(requirement: Requirement) -> dict[str, Any]:

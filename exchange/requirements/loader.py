@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from exchange.requirements import vocabulary as words
 from exchange.requirements.catalogue import (
     Catalogue,
     DocumentType,
@@ -18,39 +19,6 @@ from exchange.requirements.catalogue import (
     frozen,
 )
 from exchange.requirements.reading import Entry, read
-
-HEADS = ("doc", "group", "any_of", "all_of", "status", "form")
-MODIFIERS = (
-    "subject", "when", "original", "must_be_valid", "max_age_months", "tax_year", "levels", "background", "optional",
-    "note",
-)  # fmt: skip
-ROLES = frozenset(
-    ("applicant", "proxy", "parents", "father", "mother", "child", "family", "couple", "deceased", "heirs", "owner",
-     "buyer", "seller", "director", "business", "account_holder")
-)  # fmt: skip
-HOLDERS = frozenset(("person", "family", "couple", "child", "deceased", "business", "vehicle", "land"))
-EVENTS = frozenset(
-    ("move_rt_rw", "move_kecamatan", "move_kabkota", "marry", "divorce", "spouse_death", "birth_in_family",
-     "death_in_family", "head_of_family_change", "name_change", "birth_data_fix", "job_change", "education_change",
-     "religion_change", "owner_change", "vehicle_change", "business_change", "position_change", "photo_change")
-)  # fmt: skip
-KINDS = frozenset(("lifetime", "until_event", "printed_expiry", "months", "purpose_window", "tax_year"))
-FORMATS = frozenset(("jpg", "png", "pdf", "qr", "api"))
-NATIVE = frozenset(("tte_pdf", "card", "paper", "app"))
-CLASSES = frozenset(("umum", "spesifik"))
-CONFIDENCE = frozenset(("high", "medium", "low"))
-ORIGINALS = frozenset(("shown", "submitted"))
-BACKGROUNDS = frozenset(("red", "blue"))
-_TYPE_KEYS = ("code", "name_id", "name_en", "issuer", "holder", "number", "validity", "changes_on", "native",
-              "formats", "pdp_class", "source", "confidence")  # fmt: skip
-_SERVICE_KEYS = ("code", "agency", "name_id", "name_en", "requirements", "output", "source")
-_SERVICE_OPTIONAL = ("makes_stale", "applicant", "not_delegable", "legal")
-_EXTRAS = (
-    "fee_idr", "fee_note", "note", "bundle", "sla_days", "sla_minutes", "consistency", "quota_per_day", "schedule_note",
-    "excludes", "guardian_consent", "eligibility", "deadline_days", "deadline_workdays_before", "follow_up",
-    "waiting_period", "domicile_only", "source",
-)  # fmt: skip
-APPLICANTS = frozenset(("person", "parent", "heir", "spouse", "couple"))
 
 
 def load(folder: Path) -> Catalogue:
@@ -98,44 +66,46 @@ def _codes(file: Entry, key: str, types: Mapping[str, DocumentType]) -> frozense
     codes = file.texts(key)
     for code in codes:
         if code not in types:
-            raise file.refuse(f"{key}: unknown document type {code}")
+            raise file.refuse(f"{key}: unknown document type {code}", key)
     return frozenset(codes)
 
 
 def _chosen(entry: Entry, key: str, allowed: frozenset[str]) -> str:
     value = entry.value(key, str)
     if value not in allowed:
-        raise entry.refuse(f"{key!r}: {value!r} is not one of {', '.join(sorted(allowed))}")
+        raise entry.refuse(f"{key!r}: {value!r} is not one of {', '.join(sorted(allowed))}", key)
     return str(value)
 
 
 def _document_type(entry: Entry, file: Entry) -> DocumentType:
-    entry.only((*_TYPE_KEYS, "note", "attributes", "levels", "min_age"), _TYPE_KEYS)
+    entry.only((*words.TYPE_KEYS, *words.TYPE_OPTIONAL), words.TYPE_KEYS)
     for source in entry.texts("source"):
         if source != "memory" and source not in file.value("sources", dict, {}):
-            raise entry.refuse(f"unknown source {source!r}")
+            raise entry.refuse(f"unknown source {source!r}", "source")
     for event in entry.texts("changes_on"):
-        if event not in EVENTS:
-            raise entry.refuse(f"unknown event {event!r}")
+        if event not in words.EVENTS:
+            raise entry.refuse(f"unknown event {event!r}", "changes_on")
     for form in entry.texts("formats"):
-        if form not in FORMATS:
-            raise entry.refuse(f"unknown format {form!r}")
+        if form not in words.FORMATS:
+            raise entry.refuse(f"unknown format {form!r}", "formats")
+    if not entry["formats"]:
+        raise entry.refuse("a type without formats", "formats")
     return DocumentType(
         code=entry["code"],
         name_id=entry.value("name_id", str),
         name_en=entry.value("name_en", str),
         issuer=entry.value("issuer", str),
-        holder=_chosen(entry, "holder", HOLDERS),
+        holder=_chosen(entry, "holder", words.HOLDERS),
         number=_number(entry),
         validity=_validity(entry),
         changes_on=entry.texts("changes_on"),
-        native=_chosen(entry, "native", NATIVE),
+        native=_chosen(entry, "native", words.NATIVE),
         formats=entry.texts("formats"),
-        pdp_class=_chosen(entry, "pdp_class", CLASSES),
+        pdp_class=_chosen(entry, "pdp_class", words.CLASSES),
         attributes=entry.texts("attributes"),
         levels=entry.texts("levels"),
         min_age=entry.value("min_age", str),
-        confidence=_chosen(entry, "confidence", CONFIDENCE),
+        confidence=_chosen(entry, "confidence", words.CONFIDENCE),
     )
 
 
@@ -156,7 +126,7 @@ def _number(entry: Entry) -> NumberRule:
 def _validity(entry: Entry) -> Validity:
     validity = entry.value("validity", Entry)
     validity.only(("kind", "months", "typical_months", "note"), ("kind",))
-    kind = _chosen(validity, "kind", KINDS)
+    kind = _chosen(validity, "kind", words.KINDS)
     months, typical = validity.value("months", int), validity.value("typical_months", int)
     if kind == "months" and not months:
         raise validity.refuse("a life in months needs 'months'")
@@ -165,14 +135,27 @@ def _validity(entry: Entry) -> Validity:
     return Validity(kind, months, typical)
 
 
+def _named(file: Entry, key: str, needed: tuple[str, ...], optional: tuple[str, ...] = ()) -> Entry:
+    """A mapping of codes to small mappings."""
+    named: Entry = file.value(key, Entry)
+    for code in named:
+        entry = named.value(code, Entry)
+        entry.only((*needed, *optional), needed)
+        for name in entry:
+            entry.value(name, int if name == "max_age_days" else str)
+    return named
+
+
 class _World:
     """What the rules may name."""
 
     def __init__(self, types: Mapping[str, DocumentType], file: Entry) -> None:
         self.types = types
         self.conditions = file.value("conditions", Entry)
-        self.statuses = file.value("statuses", Entry)
-        self.agencies = file.value("agencies", Entry)
+        for condition in self.conditions:
+            self.conditions.value(condition, str)
+        self.statuses = _named(file, "statuses", words.STATUS_KEYS, ("fallback",))
+        self.agencies = _named(file, "agencies", words.AGENCY_KEYS)
         self.groups: dict[str, tuple[Requirement, ...]] = {}
 
     def group(self, entry: Entry) -> tuple[Requirement, ...]:
@@ -192,22 +175,25 @@ class _World:
         return tuple(members)
 
     def service(self, entry: Entry) -> Service:
-        entry.only((*_SERVICE_KEYS, *_SERVICE_OPTIONAL, *_EXTRAS), _SERVICE_KEYS)
+        entry.only((*words.SERVICE_KEYS, *words.SERVICE_OPTIONAL, *words.EXTRAS), words.SERVICE_KEYS)
+        for key, kind in words.EXTRAS.items():
+            entry.value(key, kind)
+        self._source(entry.value("source", Entry))
         agency = entry.value("agency", str)
         if agency not in self.agencies:
-            raise entry.refuse(f"unknown agency {agency}")
+            raise entry.refuse(f"unknown agency {agency}", "agency")
         if not str(entry["code"]).startswith(f"{agency}."):
-            raise entry.refuse("a service's code begins with its agency")
+            raise entry.refuse("a service's code begins with its agency", "code")
         for key in ("output", "makes_stale"):
             for code in entry.texts(key):
                 if code not in self.types:
-                    raise entry.refuse(f"{key}: unknown document type {code}")
+                    raise entry.refuse(f"{key}: unknown document type {code}", key)
         for key in ("excludes", "eligibility"):
             self._known_conditions(entry, key)
         requirements = tuple(self.requirement(item) for item in entry.entries("requirements"))
         if not requirements:
-            raise entry.refuse("a service without requirements")
-        applicant = _chosen(entry, "applicant", APPLICANTS) if "applicant" in entry else "person"
+            raise entry.refuse("a service without requirements", "requirements")
+        applicant = _chosen(entry, "applicant", words.APPLICANTS) if "applicant" in entry else "person"
         return Service(
             code=entry["code"],
             agency=agency,
@@ -219,13 +205,13 @@ class _World:
             applicant=applicant,
             not_delegable=entry.value("not_delegable", bool, default=False),
             legal=entry.value("legal", str),
-            extras=frozen({key: entry[key] for key in _EXTRAS if key in entry}),
+            extras=frozen({key: entry[key] for key in words.EXTRAS if key in entry}),
         )
 
     def requirement(self, entry: Entry, outer: Requirement | None = None) -> Requirement:
         """One entry, its modifiers filled in from ``outer`` where it does not set its own."""
-        entry.only((*HEADS, *MODIFIERS))
-        heads = [head for head in HEADS if head in entry]
+        entry.only((*words.HEADS, *words.MODIFIERS))
+        heads = [head for head in words.HEADS if head in entry]
         if len(heads) != 1:
             raise entry.refuse("an entry has exactly one head")
         own = self._modified(entry, heads[0], outer)
@@ -234,15 +220,15 @@ class _World:
     def _modified(self, entry: Entry, head: str, outer: Requirement | None) -> Requirement:
         base = outer or Requirement(head)
         self._known_conditions(entry, "when")
-        subject = _chosen(entry, "subject", ROLES) if "subject" in entry else base.subject
-        original = _chosen(entry, "original", ORIGINALS) if "original" in entry else base.original
-        background = _chosen(entry, "background", BACKGROUNDS) if "background" in entry else base.background
-        tax_year = (
-            _chosen(entry, "tax_year", frozenset(("current",))) if "tax_year" in entry else base.tax_year
+        subject = _chosen(entry, "subject", words.ROLES) if "subject" in entry else base.subject
+        original = _chosen(entry, "original", words.ORIGINALS) if "original" in entry else base.original
+        background = (
+            _chosen(entry, "background", words.BACKGROUNDS) if "background" in entry else base.background
         )
+        tax_year = _chosen(entry, "tax_year", words.TAX_YEARS) if "tax_year" in entry else base.tax_year
         age = entry.value("max_age_months", int, base.max_age_months)
         if age is not None and age <= 0:
-            raise entry.refuse("'max_age_months' is positive")
+            raise entry.refuse("'max_age_months' is positive", "max_age_months")
         return Requirement(
             head=head,
             subject=subject,
@@ -285,7 +271,14 @@ class _World:
     def _known_conditions(self, entry: Entry, key: str) -> None:
         for condition in entry.texts(key):
             if condition not in self.conditions:
-                raise entry.refuse(f"unknown condition {condition!r}")
+                raise entry.refuse(f"unknown condition {condition!r}", key)
+
+    def _source(self, source: Entry) -> None:
+        """Where a rule comes from, and how sure it is: shown to its editors."""
+        source.only(("kind", "url", "also", "legal", "confidence", "note"), ("kind", "confidence"))
+        _chosen(source, "kind", words.SOURCE_KINDS)
+        _chosen(source, "confidence", words.CONFIDENCE)
+        source.texts("also")
 
 
 def _inherited(member: Requirement, outer: Requirement) -> Requirement:

@@ -2,49 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from exchange.requirements.catalogue import Catalogue
-from exchange.requirements.rules import Evaluation, RequirementState
+from exchange.requirements.rules import Evaluation, Holding, RequirementState, combined
 
 
 def mask_sensitive(evaluation: Evaluation, catalogue: Catalogue) -> Evaluation:
-    """Sensitive heads answer ``ask``, on file or not; an alternative that rests on one, and ``complete``, are computed
-    as if none were there, so that nothing is told by inference.
+    """Sensitive heads answer ``ask``, on file or not.
+
+    Whatever rests on one (an alternative, a nested "and", ``complete``) is computed again from the masked states, so
+    that nothing is told by inference.
     """
-    rows = {row.path: row for row in evaluation.requirements}
-    hidden = {
-        path for path, row in rows.items() if row.code in catalogue.existence_sensitive and row.head == "doc"
-    }
     masked: dict[str, RequirementState] = {}
-    for path in sorted(rows, key=lambda text: -text.count("/")):
-        masked[path] = _masked(rows[path], hidden, masked, _children(path, rows))
+    for row in sorted(evaluation.requirements, key=lambda row: -row.path.count("/")):
+        members = [masked[other.path] for other in evaluation.requirements if _directly_below(other, row)]
+        if row.head == "doc" and row.code in catalogue.existence_sensitive:
+            masked[row.path] = _asking(row)
+        else:
+            masked[row.path] = combined(row, members)
     ordered = tuple(masked[row.path] for row in evaluation.requirements)
     return Evaluation(all(row.satisfied for row in ordered if "/" not in row.path), ordered)
 
 
-def _masked(
-    row: RequirementState, hidden: set[str], masked: dict[str, RequirementState], children: list[str]
-) -> RequirementState:
-    if row.path in hidden:
-        return _asking(row)
-    below = [masked[child] for child in children]
-    if not any(member.state == "ask" for member in below):
-        return row
-    open_members = [member for member in below if member.state != "ask"]
-    if row.head == "all_of":
-        return _asking(row)
-    best = next((member for member in open_members if member.state in {"valid", "old_copy"}), None)
-    if best is None:
-        return _asking(row)
-    return replace(row, state=best.state, reason=best.reason, paper=best.paper, valid_until=best.valid_until)
-
-
 def _asking(row: RequirementState) -> RequirementState:
-    return replace(row, state="ask", reason="sensitive", paper=None, valid_until=None)
+    holdings = tuple(Holding(subject_ref, "ask", "sensitive") for subject_ref in row.subjects)
+    return replace(
+        row,
+        state="ask",
+        reason="sensitive",
+        paper=None,
+        valid_until=None,
+        holdings=holdings,
+        asks=row.unanswered,
+    )
 
 
-def _children(path: str, paths: Iterable[str]) -> list[str]:
-    depth = path.count("/") + 1
-    return [other for other in paths if other.startswith(f"{path}/") and other.count("/") == depth]
+def _directly_below(row: RequirementState, outer: RequirementState) -> bool:
+    return row.path.rpartition("/")[0] == outer.path

@@ -20,11 +20,21 @@ from exchange.requirements.catalogue import DocumentType
 PROVINCES = frozenset(
     [*range(11, 20), 21, *range(31, 37), 51, 52, 53, *range(61, 66), *range(71, 77), 81, 82, *range(91, 97)]
 )
+# Codes that numbers of this province still carry, with today's code (domain.md 3): most adults of Mahakam Ulu and many
+# neighbours of North Kalimantan have one.
+OLD_REGIONS = {
+    "64.04": "65.01", "64.05": "65.03", "64.06": "65.02", "64.10": "65.04", "64.73": "65.71",
+    "64.07.01": "64.11", "64.07.02": "64.11", "64.07.03": "64.11", "64.07.04": "64.11",
+}  # fmt: skip
 FEMALE_OFFSET = 40
 LAST_DAY = 31
 OLDEST_AGE_YEARS = 110
+NPWP_TYPES = frozenset(("NPWP", "NPWP_BADAN"))
 _SEPARATORS = re.compile(r"[ .\-]")
 _SIXTEEN = re.compile(r"[0-9]{16}")
+_OLD_NPWP = re.compile(r"0?([0-9]{9})[0-9]{6}")
+_PHONE = re.compile(r"[0-9+ ().\-]+")
+_MOBILE = re.compile(r"\+628[0-9]+")
 
 
 class NumberError(Exception):
@@ -51,6 +61,8 @@ class Nik:
 
 @dataclass(frozen=True, slots=True)
 class CheckedNumber:
+    """``warnings`` are rule ids, ``pattern`` or ``check_digit``; they never refuse."""
+
     normalised: str
     warnings: tuple[str, ...]
 
@@ -59,8 +71,10 @@ class CheckedNumber:
 
 
 def parse_nik(text: str, *, birth_date: date | None, today: date, sex: str | None = None) -> Nik:
-    """``birth_date`` and ``sex`` ("L", "P") are those of the form; a difference only warns (N9: a NIK is not issued
-    anew after a correction). Raises ``NumberError`` with the rule.
+    """Raises ``NumberError`` with the rule.
+
+    ``birth_date`` and ``sex`` ("L", "P") are those of the form; a difference only warns (N9: a NIK is not issued anew
+    after a correction).
     """
     number = _sixteen(text, "nik")
     _place(number, "nik")
@@ -81,8 +95,8 @@ def parse_nik(text: str, *, birth_date: date | None, today: date, sex: str | Non
 
 
 def likely_birth_date(nik: Nik, today: date) -> date | None:
-    """N8: the latest possible year at an age of 0 to 110; an inference, never stored as a fact."""
-    possible = [day for day in nik.birth_dates if today.year - day.year <= OLDEST_AGE_YEARS]
+    """N8: the latest date that gives an age of 0 to 110; an inference, never stored as a fact."""
+    possible = [day for day in nik.birth_dates if 0 <= _age_years(day, today) <= OLDEST_AGE_YEARS]
     return max(possible, default=None)
 
 
@@ -91,38 +105,57 @@ def parse_family_card(text: str, *, nik: str | None = None) -> CheckedNumber:
     number = _sixteen(text, "family_card")
     _place(number, "family_card")
     warnings = [] if known_region(number) else ["N4"]
-    if number == nik or FEMALE_OFFSET < int(number[6:8]) <= FEMALE_OFFSET + LAST_DAY:
+    same = nik is not None and number == _SEPARATORS.sub("", nik)
+    if same or FEMALE_OFFSET < int(number[6:8]) <= FEMALE_OFFSET + LAST_DAY:
         warnings.append("N11")
     return CheckedNumber(number, tuple(warnings))
 
 
 def check_number(document_type: DocumentType, text: str) -> CheckedNumber:
-    """The number of a paper against the catalogue's patterns. Raises ``NumberError`` where the type is strict."""
+    """The number of a paper against the catalogue's patterns. Raises ``NumberError`` where the type is strict.
+
+    Where it is not, what meets only an older or lenient pattern is accepted with a warning.
+    """
     rule = document_type.number
     plain = text.strip()
     bare = _SEPARATORS.sub("", plain)
-    for candidate in (plain, bare):
-        if any(re.fullmatch(pattern, candidate) for pattern in (rule.pattern, *rule.also)):
-            return CheckedNumber(candidate, ())
+    candidates = tuple(dict.fromkeys((plain, bare, plain.upper(), bare.upper())))
+    for patterns, warnings in (((rule.pattern,), ()), (rule.also, () if rule.strict else ("pattern",))):
+        for candidate in candidates:
+            if any(re.fullmatch(pattern, candidate) for pattern in patterns):
+                return (
+                    _npwp(candidate)
+                    if document_type.code in NPWP_TYPES
+                    else CheckedNumber(candidate, warnings)
+                )
+    if document_type.code in NPWP_TYPES and re.fullmatch(r"[0-9]{15}", bare):
+        return _npwp(bare)
     if rule.strict:
         raise NumberError("pattern", "number")
     return CheckedNumber(plain, ("pattern",))
 
 
 def check_phone(text: str) -> str:
-    """E.164 (+628...) from the way people write it. Raises ``NumberError``."""
+    """E.164 of an Indonesian mobile (+628...) from the way people write it. Raises ``NumberError``."""
     try:
-        number = phonenumbers.parse(text, "ID")
+        number = phonenumbers.parse(text if _PHONE.fullmatch(text) else "", "ID")
     except phonenumbers.NumberParseException:
         raise NumberError("phone", "contact") from None
-    if not phonenumbers.is_possible_number(number):
+    e164 = str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    if not phonenumbers.is_possible_number(number) or not _MOBILE.fullmatch(e164):
         raise NumberError("phone", "contact")
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    return e164
 
 
 def known_region(number: str) -> bool:
     """N4: is the kecamatan in today's table? An old code is common (64.04 before 2012) and only warns."""
-    return _kecamatan(f"{number[:2]}.{number[2:4]}.{number[4:6]}")
+    return _kecamatan(_dotted(number))
+
+
+def old_region(number: str) -> str | None:
+    """Today's code of the district behind an old code of this province; None for every other number."""
+    code = _dotted(number)
+    return OLD_REGIONS.get(code) or OLD_REGIONS.get(code[:5])
 
 
 @cache
@@ -165,9 +198,30 @@ def _place(number: str, field: str) -> None:
         raise NumberError("N3", field)
 
 
+def _dotted(number: str) -> str:
+    return f"{number[:2]}.{number[2:4]}.{number[4:6]}"
+
+
 def _dates(day: int, month: int, year: int) -> list[date]:
     """The dates that exist in 19YY and 20YY; 29 February may exist in one century only."""
     if not 1 <= month <= 12:  # noqa: PLR2004 - months
         return []
     centuries = (1900 + year, 2000 + year)
     return [date(full, month, day) for full in centuries if day <= monthrange(full, month)[1]]
+
+
+def _age_years(born: date, today: date) -> int:
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+def _npwp(number: str) -> CheckedNumber:
+    """The old 15 digits become 16 with a leading 0. Their check digit only warns; newer numbers have none (PMK 112/2022)."""
+    old = _OLD_NPWP.fullmatch(number)
+    number = f"0{number}" if len(number) == 15 else number  # noqa: PLR2004 - the old length
+    right = old is None or not number.startswith("0") or _luhn(old[1])
+    return CheckedNumber(number, () if right else ("check_digit",))
+
+
+def _luhn(digits: str) -> bool:
+    doubled = (int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits)))
+    return sum(value // 10 + value % 10 for value in doubled) % 10 == 0

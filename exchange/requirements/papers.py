@@ -1,4 +1,4 @@
-"""Judges one paper against one entry: is it valid, the copy to be replaced, stale or expired?"""
+"""Judges one paper against one entry: valid, the copy to be replaced, stale, expired or unverified."""
 
 from __future__ import annotations
 
@@ -28,23 +28,41 @@ class Paper:
 
 @dataclass(frozen=True, slots=True)
 class JudgedPaper:
+    """``valid_until`` is the last day on which the paper serves this entry; None when no date limits it."""
+
     paper: Paper
     state: str
     reason: str | None
     valid_until: date | None
 
 
+_Fault = tuple[str, str]
+
+
 def judged_paper(
     paper: Paper, document_type: DocumentType, requirement: Requirement, *, replaced: bool, today: date
 ) -> JudgedPaper:
-    """``replaced``: the service makes a new copy of this type, so the held one may be old (reading "the old copy")."""
-    until = _valid_until(paper, document_type, requirement)
-    reason = _unfit(paper, requirement)
-    if reason is not None:
-        return JudgedPaper(paper, "missing", reason, until)
-    state, reason = _freshness(paper, document_type, requirement, until, today)
-    if state != "valid" and replaced and not requirement.must_be_valid:
-        return JudgedPaper(paper, "old_copy", reason, until)
+    """``replaced``: the service makes a new copy of this type, so the held one may be old (reading "the old copy").
+
+    That forgives staleness and the end of the paper's own life. What the entry itself asks (a window, the tax year,
+    ``must_be_valid``) is not forgiven: a SKCK may be renewed for 18 months, not for ever.
+    """
+    if reason := _unfit(paper, document_type, requirement):
+        return JudgedPaper(paper, "missing", reason, None)
+    window = _window(paper, requirement)
+    ends = (
+        None
+        if requirement.max_age_months and not requirement.must_be_valid
+        else _own_end(paper, document_type)
+    )
+    until = min((day for day in (window, ends) if day is not None), default=None)
+    asked = _asked(paper, requirement, window, today)
+    own = _stale(paper) or asked or _life(document_type, requirement, ends, today)
+    if own is None:
+        return JudgedPaper(paper, "valid", None, until)
+    state, reason = own
+    if replaced and not requirement.must_be_valid:
+        state, reason = asked or ("old_copy", reason)
     return JudgedPaper(paper, state, reason, until)
 
 
@@ -60,39 +78,59 @@ def add_months(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
-def _unfit(paper: Paper, requirement: Requirement) -> str | None:
-    """Attributes that the entry asks for; an unknown attribute is not the right one."""
-    if requirement.levels and paper.level not in requirement.levels:
+def _unfit(paper: Paper, document_type: DocumentType, requirement: Requirement) -> str | None:
+    """An attribute that the entry asks of this type; an unknown attribute is not the right one."""
+    if requirement.levels and document_type.levels and paper.level not in requirement.levels:
         return "other_level"
-    if requirement.background and paper.background != requirement.background:
-        return "other_background"
+    if requirement.background and "background" in document_type.attributes:
+        return None if paper.background == requirement.background else "other_background"
     return None
 
 
-def _valid_until(paper: Paper, document_type: DocumentType, requirement: Requirement) -> date | None:
-    """The last day on which the paper serves this entry; None when no date limits it."""
-    if requirement.max_age_months is not None:
-        # The receiver's window replaces the type's own life.
-        return add_months(paper.issued_on, requirement.max_age_months) if paper.issued_on else None
-    kind = document_type.validity.kind
-    if kind == "months" and paper.issued_on and document_type.validity.months:
-        return paper.valid_until or add_months(paper.issued_on, document_type.validity.months)
-    if kind == "tax_year" and paper.tax_year:
-        return date(paper.tax_year, 12, 31)
+def _window(paper: Paper, requirement: Requirement) -> date | None:
+    if requirement.max_age_months is None or paper.issued_on is None:
+        return None
+    return add_months(paper.issued_on, requirement.max_age_months)
+
+
+def _own_end(paper: Paper, document_type: DocumentType) -> date | None:
+    """The end of the type's own life. A date printed on the paper may shorten a life in months, never lengthen it."""
+    validity = document_type.validity
+    if validity.kind == "months" and validity.months and paper.issued_on:
+        counted = add_months(paper.issued_on, validity.months)
+        return min(counted, paper.valid_until or counted)
+    if validity.kind == "tax_year":
+        return date(paper.tax_year, 12, 31) if paper.tax_year else None
     return paper.valid_until
 
 
-def _freshness(
-    paper: Paper, document_type: DocumentType, requirement: Requirement, until: date | None, today: date
-) -> tuple[str, str | None]:
-    if paper.stale_event is not None:
-        return "stale", paper.stale_event
-    if requirement.max_age_months is not None and paper.issued_on is None:
+def _stale(paper: Paper) -> _Fault | None:
+    return ("stale", paper.stale_event) if paper.stale_event is not None else None
+
+
+def _asked(paper: Paper, requirement: Requirement, window: date | None, today: date) -> _Fault | None:
+    """What the entry itself asks about age. An unknown date proves nothing."""
+    if requirement.max_age_months is not None and window is None:
         return "unverified", "issue_date_unknown"
+    if window is not None and today > window:
+        return "expired", "too_old"
     if requirement.tax_year == "current" and paper.tax_year != today.year:
-        return "expired", "other_tax_year"
-    if until is not None and today > until:
-        return "expired", "too_old" if requirement.max_age_months else "expired"
-    if document_type.validity.kind == "printed_expiry" and until is None and requirement.must_be_valid:
-        return "unverified", "expiry_unknown"
-    return "valid", None
+        return ("unverified", "tax_year_unknown") if paper.tax_year is None else ("expired", "other_tax_year")
+    return None
+
+
+def _life(
+    document_type: DocumentType, requirement: Requirement, ends: date | None, today: date
+) -> _Fault | None:
+    """The paper's own life, where the receiver's window does not stand in its place."""
+    if ends is not None:
+        return ("expired", "expired") if today > ends else None
+    if requirement.max_age_months is not None and not requirement.must_be_valid:
+        return None
+    unknown = {
+        "months": "issue_date_unknown",
+        "printed_expiry": "expiry_unknown",
+        "tax_year": "tax_year_unknown",
+    }
+    reason = unknown.get(document_type.validity.kind)
+    return ("unverified", reason) if reason else None

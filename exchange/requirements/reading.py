@@ -20,19 +20,23 @@ class CatalogueError(Exception):
 
 
 class Entry(dict[str, Any]):
-    """A mapping with its place in the file."""
+    """A mapping with its place in the file, and that of each of its keys."""
 
     file: str = ""
     line: int = 0
 
-    def refuse(self, reason: str) -> CatalogueError:
-        return CatalogueError(self.file, self.line, reason)
+    def __init__(self, *arguments: Any, **members: Any) -> None:
+        super().__init__(*arguments, **members)
+        self.lines: dict[str, int] = {}
+
+    def refuse(self, reason: str, key: str | None = None) -> CatalogueError:
+        return CatalogueError(self.file, self.lines.get(key or "", self.line), reason)
 
     def only(self, allowed: Collection[str], needed: Collection[str] = ()) -> None:
         """Raises ``CatalogueError`` for an unknown or a missing key."""
         for key in self:
             if key not in allowed:
-                raise self.refuse(f"unknown key {key!r}")
+                raise self.refuse(f"unknown key {key!r}", key)
         for key in needed:
             if key not in self:
                 raise self.refuse(f"{key!r} is missing")
@@ -44,23 +48,23 @@ class Entry(dict[str, Any]):
             return default
         wrong = not isinstance(found, kind) or (isinstance(found, bool) and kind is int)
         if wrong:
-            raise self.refuse(f"{key!r} has the wrong type")
+            raise self.refuse(f"{key!r} has the wrong type", key)
         return found
 
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of texts without repetition."""
         found = self.value(key, list, [])
         if not all(isinstance(item, str) for item in found):
-            raise self.refuse(f"{key!r} must be a list of texts")
+            raise self.refuse(f"{key!r} must be a list of texts", key)
         if len(set(found)) != len(found):
-            raise self.refuse(f"{key!r} names something twice")
+            raise self.refuse(f"{key!r} names something twice", key)
         return tuple(found)
 
     def entries(self, key: str) -> Iterator[Entry]:
         """A list of mappings."""
         for item in self.value(key, list, []):
             if not isinstance(item, Entry):
-                raise self.refuse(f"{key!r} must be a list of mappings")
+                raise self.refuse(f"{key!r} must be a list of mappings", key)
             yield item
 
 
@@ -79,6 +83,7 @@ def read(path: Path) -> Entry:
                 raise CatalogueError(path.name, key_node.start_mark.line + 1, "a key must be text")
             if key in entry:
                 raise CatalogueError(path.name, key_node.start_mark.line + 1, f"{key!r} stands twice")
+            entry.lines[key] = key_node.start_mark.line + 1
             entry[key] = loader.construct_object(value_node, deep=True)
         return entry
 
@@ -88,7 +93,10 @@ def read(path: Path) -> Entry:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise CatalogueError(path.name, line, error.problem or "not YAML") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
+        # A control character, or a scalar that looks like a date and is none.
+        raise CatalogueError(path.name, 1, f"not YAML: {type(error).__name__}") from None
+    except OSError as error:
         raise CatalogueError(path.name, 1, f"cannot be read: {type(error).__name__}") from None
     if not isinstance(document, Entry):
         raise CatalogueError(path.name, 1, "must be a mapping")

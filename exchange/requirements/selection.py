@@ -1,18 +1,18 @@
 """Which papers a consent request covers: exactly what the service requires of this citizen (M04).
 
 One consent covers one subject. ``choose`` only picks among alternatives; naming what the service does not require is
-refused, so an officer cannot add a paper.
+refused, so an officer cannot add a paper. An entry whose condition nobody answered is not requested: it may not apply.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from exchange.requirements.catalogue import Catalogue, Service
-from exchange.requirements.rules import Evaluation, RequirementState
+from exchange.requirements.rules import RANK, Evaluation, RequirementState
 
-USABLE = ("valid", "old_copy", "unverified", "undetermined")
+USABLE = frozenset(("valid", "old_copy", "unverified"))
 
 
 class NotRequired(Exception):
@@ -36,63 +36,83 @@ def requestable(
     subject_ref: str,
     choose: Sequence[str] | None = None,
 ) -> tuple[RequestItem, ...]:
-    """Raises ``NotRequired``. Items in the order of the service, each document once."""
+    """``evaluation`` is unmasked. Raises ``NotRequired``. Items in the order of the service, each document once."""
     chosen = frozenset(choose or ())
-    rows = [row for row in evaluation.requirements if row.head == "doc" and row.code is not None]
-    known = {row.code for row in rows} | {row.paper.document_id for row in rows if row.paper}
+    known = {name for row in evaluation.requirements for name in _names(row)}
     if not chosen <= known:
         raise NotRequired(service.code)
-    items: dict[tuple[str, str | None], RequestItem] = {}
+    picker = _Picker(catalogue, evaluation, subject_ref, chosen)
+    items: dict[str, RequestItem] = {}
     for entry in evaluation.entries:
-        for row in _needed(entry, evaluation, chosen):
-            item = _item(row, catalogue, subject_ref)
-            if item is not None:
-                items.setdefault((item.type, item.document_id), item)
+        for row in picker.needed(entry):
+            item = picker.item(row)
+            if item is None:
+                continue
+            key = item.type if item.type in catalogue.existence_sensitive else item.document_id or ""
+            if key not in items or items[key].document_id is None:
+                items[key] = item
     return tuple(items.values())
 
 
-def _needed(
-    row: RequirementState, evaluation: Evaluation, chosen: Collection[str]
-) -> Iterator[RequirementState]:
-    """The documents behind one entry: all parts of an "and", one alternative of an "or"."""
-    children = [
-        other
-        for other in evaluation.requirements
-        if other.path.startswith(f"{row.path}/") and other.path.count("/") == row.path.count("/") + 1
-    ]
-    if row.head == "doc":
-        yield row
-    elif row.head == "all_of":
-        for child in children:
-            yield from _needed(child, evaluation, chosen)
-    elif children:
-        picked = next((child for child in children if _names(child, evaluation, chosen)), None)
-        if picked is not None:
-            yield from _needed(picked, evaluation, chosen)
+class _Picker:
+    def __init__(
+        self, catalogue: Catalogue, evaluation: Evaluation, subject_ref: str, chosen: frozenset[str]
+    ) -> None:
+        self._sensitive = catalogue.existence_sensitive
+        self._rows = evaluation.requirements
+        self._subject_ref = subject_ref
+        self._chosen = chosen
+
+    def needed(self, row: RequirementState) -> Iterator[RequirementState]:
+        """The documents behind one entry: all parts of an "and", one alternative of an "or"."""
+        if row.unanswered:
             return
-        best = next(
-            (child for state in USABLE for child in children if child.state == state and child.paper), None
+        if row.head == "doc":
+            yield row
+        for member in self._picked(row):
+            yield from self.needed(member)
+
+    def item(self, row: RequirementState) -> RequestItem | None:
+        """The paper of this subject; of a sensitive type also when there is none."""
+        own = next((holding for holding in row.holdings if holding.subject_ref == self._subject_ref), None)
+        if own is None or row.code is None:
+            return None
+        on_file = own.paper if own.state in USABLE else None
+        if on_file is None and row.code not in self._sensitive:
+            return None
+        return RequestItem(row.path, row.code, on_file.document_id if on_file else None)
+
+    def _picked(self, row: RequirementState) -> list[RequirementState]:
+        members = [other for other in self._rows if other.path.rpartition("/")[0] == row.path]
+        if row.head == "all_of":
+            return members
+        for member in members:
+            if any(not self._chosen.isdisjoint(_names(inner)) for inner in (member, *self._below(member))):
+                return [member]
+        usable = [member for member in members if self._state(member) in USABLE]
+        if usable:
+            return [min(usable, key=lambda member: RANK[self._state(member)])]
+        # Nothing usable that may be told: the sensitive alternatives are asked for, on file or not.
+        return [member for member in members if self._rests_on_sensitive(member)]
+
+    def _state(self, row: RequirementState) -> str:
+        """How good an alternative is for this subject, blind to what must not be told."""
+        if row.head in {"status", "form"} or self._rests_on_sensitive(row):
+            return "missing"
+        own = (holding.state for holding in row.holdings if holding.subject_ref == self._subject_ref)
+        return next(own, row.state)
+
+    def _rests_on_sensitive(self, row: RequirementState) -> bool:
+        return any(
+            inner.head == "doc" and inner.code in self._sensitive for inner in (row, *self._below(row))
         )
-        if best is not None:
-            yield from _needed(best, evaluation, chosen)
-        else:
-            # Nothing usable that may be told: the sensitive alternatives are asked for, on file or not.
-            for child in children:
-                yield from _needed(child, evaluation, chosen)
+
+    def _below(self, row: RequirementState) -> list[RequirementState]:
+        return [other for other in self._rows if other.path.startswith(f"{row.path}/")]
 
 
-def _names(row: RequirementState, evaluation: Evaluation, chosen: Collection[str]) -> bool:
-    below = [row, *(other for other in evaluation.requirements if other.path.startswith(f"{row.path}/"))]
-    return any(other.code in chosen or (other.paper and other.paper.document_id in chosen) for other in below)
-
-
-def _item(row: RequirementState, catalogue: Catalogue, subject_ref: str) -> RequestItem | None:
-    code = row.code or ""
-    on_file = (
-        row.paper if row.paper and row.paper.subject_ref == subject_ref and row.state in USABLE else None
-    )
-    if on_file is not None:
-        return RequestItem(row.path, code, on_file.document_id)
-    if code in catalogue.existence_sensitive and row.party == "applicant":
-        return RequestItem(row.path, code, None)
-    return None
+def _names(row: RequirementState) -> set[str]:
+    """What an officer may name it by."""
+    if row.head != "doc" or row.code is None:
+        return set()
+    return {row.code} | {holding.paper.document_id for holding in row.holdings if holding.paper}

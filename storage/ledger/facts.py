@@ -17,6 +17,8 @@ import asyncpg
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
+from storage.errors import LedgerUnavailable
+
 Json = NewType("Json", str)
 """A JSON document; kept as text, since it is only ever read as a whole."""
 
@@ -67,24 +69,27 @@ class FactTable(Generic[R]):
             sa.Index(f"ix_{name}_{column}", self.table.c[column])
         for column in unique:
             sa.Index(f"uq_{name}_{column}", self.table.c[column], unique=True)
-        self._save_sql = self._upsert()
 
-    def _upsert(self) -> str:
-        arrays = ", ".join(f"${n}::{sql}[]" for n, (_, _, sql, _) in enumerate(self._columns, start=1))
+    def select(self, column: str, parameter: int) -> str:
+        """Rows whose ``column`` is one of the texts in parameter ``parameter``."""
+        return f"SELECT {self._names} FROM {self.name} WHERE {column} = ANY(${parameter}::text[])"  # noqa: S608 - own names
+
+    def upsert(self, first: int) -> str:
+        """Insert or replace; the columns' arrays are the parameters from ``first`` on."""
+        arrays = ", ".join(f"${n}::{sql}[]" for n, (_, _, sql, _) in enumerate(self._columns, start=first))
         updates = ", ".join(f"{column} = excluded.{column}" for column, *_ in self._columns if column != "id")
         return (
             f"INSERT INTO {self.name} ({self._names}) SELECT * FROM unnest({arrays}) "  # noqa: S608 - own names
             f"ON CONFLICT (id) DO UPDATE SET {updates}"
         )
 
-    async def load(self, connection: asyncpg.Connection, column: str, keys: Sequence[str]) -> list[R]:
-        """Rows whose ``column`` is one of ``keys``."""
-        statement = f"SELECT {self._names} FROM {self.name} WHERE {column} = ANY($1::text[])"  # noqa: S608
-        return [self.row(*record) for record in await connection.fetch(statement, keys)]
+    def arrays(self, rows: Sequence[R]) -> list[list[Any]]:
+        """The parameters of ``upsert``."""
+        return [[getattr(row, column) for row in rows] for column, *_ in self._columns]
 
-    async def save(self, connection: asyncpg.Connection, rows: Sequence[R]) -> None:
-        arrays = [[getattr(row, column) for row in rows] for column, *_ in self._columns]
-        await connection.execute(self._save_sql, *arrays)
+    async def load(self, connection: asyncpg.Connection, column: str, keys: Sequence[str]) -> list[R]:
+        """Rows for showing, outside of a batch."""
+        return [self.row(*record) for record in await connection.fetch(self.select(column, 1), keys)]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -94,6 +99,19 @@ class Need:
     table: FactTable[Any]
     key: str
     column: str = "id"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Head:
+    """The locked head of the log, and the database's clock read after the lock."""
+
+    size: int
+    root: bytes
+    at: datetime
+    now: datetime
+
+
+_HEAD = "h.size, h.root, h.at, clock_timestamp()"
 
 
 class Facts:
@@ -106,17 +124,29 @@ class Facts:
         self._journal: list[tuple[FactTable[Any], str, Any]] = []
 
     @classmethod
-    async def read(cls, connection: asyncpg.Connection, needs: Iterable[Need]) -> Facts:
-        """One statement per table and column, whatever the number of items."""
+    async def read(cls, connection: asyncpg.Connection, needs: Iterable[Need]) -> tuple[Facts, Head]:
+        """Head, clock and every needed row in one statement: it must begin after the lock is held, since a statement
+        that waits for the lock may have read facts from before it.
+        """
         facts = cls()
         wanted: dict[tuple[FactTable[Any], str], dict[str, None]] = {}
         for need in needs:
             wanted.setdefault((need.table, need.column), {})[need.key] = None
-        for (table, column), keys in wanted.items():
-            for row in await table.load(connection, column, list(keys)):
-                facts._rows[table.name, row.id] = row
+        parts = [
+            f"(SELECT array_agg(r) FROM ({table.select(column, number)}) r)"
+            for number, (table, column) in enumerate(wanted, start=1)
+        ]
+        statement = f"SELECT {', '.join([_HEAD, *parts])} FROM log_head h WHERE h.id = 1"  # noqa: S608 - own names
+        row = await connection.fetchrow(statement, *(list(keys) for keys in wanted.values()))
+        if row is None:
+            raise LedgerUnavailable("there is no log yet")
+        size, root, at, now, *found = row
+        for ((table, column), keys), rows in zip(wanted.items(), found, strict=True):
+            for record in rows or ():
+                fact = table.row(*record)
+                facts._rows[table.name, fact.id] = fact
             facts._read.update((table.name, column, key) for key in keys)
-        return facts
+        return facts, Head(size, bytes(root), at, now)
 
     def get(self, table: FactTable[R], key: str) -> R | None:
         """The row as the items before left it. Asking for what was not declared is a bug, not an absence."""
@@ -156,10 +186,15 @@ class Facts:
             else:
                 self._rows[table.name, key] = before
 
-    async def save(self, connection: asyncpg.Connection) -> None:
+    def writes(self, first: int) -> tuple[list[str], list[list[Any]]]:
+        """One upsert for each changed table, with their parameters from ``first`` on."""
+        statements: list[str] = []
+        parameters: list[list[Any]] = []
         for table, keys in self._changed.items():
             if keys:
-                await table.save(connection, [self._rows[table.name, key] for key in keys])
+                statements.append(table.upsert(first + len(parameters)))
+                parameters += table.arrays([self._rows[table.name, key] for key in keys])
+        return statements, parameters
 
 
 def _column_type(hint: Any) -> tuple[Any, str, bool]:

@@ -32,7 +32,7 @@ from storage.errors import (
     LedgerUnavailable,
     WorkPoisoned,
 )
-from storage.ledger.facts import Facts, Need
+from storage.ledger.facts import Facts, Head, Need
 from storage.ledger.merkle import Edge
 from storage.ledger.page import Page, committed_items, read_edge
 from storage.ledger.receipt import Receipt
@@ -46,6 +46,8 @@ CLOCK_TOLERANCE = timedelta(seconds=5)
 # 5 tries within about three seconds outlast a restart of PostgreSQL; then the callers get their 503.
 RECONNECT_DELAYS_S = (0.0, 0.1, 0.3, 0.8, 1.6)
 AGGREGATE_PERIOD_S = 5.0
+# The lock is a statement of its own: facts that the locking statement itself read could predate it.
+_LOCK = "SELECT FROM log_head WHERE id = 1 FOR UPDATE"
 
 _log = logging.getLogger("berkas.ledger")
 
@@ -171,34 +173,31 @@ class Appender:
     async def _attempt(
         self, batch: list[_Waiting], held: dict[str, Settled[Any] | JudgeFailed], *, look_up: bool
     ) -> None:
-        async with self._connection.transaction() as connection:
-            head = await connection.fetchrow("SELECT size, root, at FROM log_head WHERE id = 1 FOR UPDATE")
-            edge = await self._edge_at(connection, head)
+        async with self._connection.transaction(lock=_LOCK) as connection:
             committed = await committed_items(connection, [w.work.id for w in batch]) if look_up else set()
             works = [waiting.work for waiting in batch if waiting.work.id not in committed]
-            now = await connection.fetchval("SELECT clock_timestamp()")
-            if now < head["at"] - CLOCK_TOLERANCE:
-                raise ClockWentBack("the database clock is behind the ledger")
             needs = [need for work in works for need in work.load]
             needs += [Need(SUBJECT_TRAILS, work.trail.subject_ref) for work in works]
-            facts = await Facts.read(connection, needs)
-            page = Page(edge, facts, now)
+            facts, head = await Facts.read(connection, needs)
+            if head.now < head.at - CLOCK_TOLERANCE:
+                raise ClockWentBack("the database clock is behind the ledger")
+            page = Page(await self._edge_at(connection, head), facts, head.now)
             for work in works:
-                held[work.id] = _judged(work, facts, page, now)
-            await facts.save(connection)
-            await page.write(connection)
+                held[work.id] = _judged(work, facts, page, head.now)
+            if works:
+                await page.write(connection)
         self._edge = page.edge
         self._seen_size = page.edge.size
         if self._on_commit is not None:
             self._on_commit()
 
-    async def _edge_at(self, connection: asyncpg.Connection, head: Any) -> Edge:
+    async def _edge_at(self, connection: asyncpg.Connection, head: Head) -> Edge:
         """A copy of the right edge at the locked head: our own when size and root agree, else read again.
 
         Raises ``LedgerHalted`` when the head is behind one already seen or does not match its own nodes: then
         history was changed under us and nothing more may be written on it.
         """
-        size, root = head["size"], bytes(head["root"])
+        size, root = head.size, head.root
         if size < self._seen_size:
             self._halt(f"the head went back from {self._seen_size} to {size} entries")
         if self._edge.size == size and self._edge.root() == root:

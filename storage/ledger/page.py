@@ -16,7 +16,7 @@ from storage.ledger.work import Event, VerdictLike
 from storage.sealing import event_ad, wrap
 
 _WRITE = """
-WITH entries AS (
+WITH {facts}entries AS (
   INSERT INTO log_entry (idx, entry) SELECT * FROM unnest($1::bigint[], $2::bytea[])
 ), bodies AS (
   INSERT INTO audit_event (idx, item_id, part, subject_ref, subject_seq, at, body)
@@ -28,6 +28,7 @@ WITH entries AS (
 )
 UPDATE log_head SET size = $12, root = $13, at = greatest(at, $8::timestamptz) WHERE id = 1
 """
+_FIRST_FREE_PARAMETER = 14
 
 
 class Page:
@@ -80,11 +81,20 @@ class Page:
         return entry_bytes(salt, body), part, trail.subject_ref, seq, sealed
 
     async def write(self, connection: asyncpg.Connection) -> None:
-        if not self._entries:
-            return
+        """Changed facts, entries, bodies, subtrees and head in one statement."""
+        statements, parameters = self._facts.writes(_FIRST_FREE_PARAMETER)
+        changed = "".join(f"fact_{n} AS ({statement}), " for n, statement in enumerate(statements))
         columns = [list(column) for column in zip(*self._entries, strict=True)]
         nodes = [list(column) for column in zip(*self._nodes, strict=True)] or [[], [], []]
-        await connection.execute(_WRITE, *columns, self._now, *nodes, self.edge.size, self.edge.root())
+        await connection.execute(
+            _WRITE.format(facts=changed),
+            *columns,
+            self._now,
+            *nodes,
+            self.edge.size,
+            self.edge.root(),
+            *parameters,
+        )
 
 
 async def committed_items(connection: asyncpg.Connection, item_ids: Sequence[str]) -> set[str]:

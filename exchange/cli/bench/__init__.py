@@ -30,32 +30,32 @@ def register(app: typer.Typer) -> None:
     app.add_typer(bench_app, name="bench")
 
 
-@bench_app.command()
-def fetch(as_json: bool = _JSON, place: Path | None = _PLACE, rounds: int = _ROUNDS) -> None:
+@bench_app.command("fetch")
+def bench_fetch(as_json: bool = _JSON, place: Path | None = _PLACE, rounds: int = _ROUNDS) -> None:
     """The complete fetch path beside direct GETs from the same store, 300 KB and 20 MB."""
     _bench(["fetch"], as_json, place, rounds=rounds)
 
 
-@bench_app.command()
-def intake(as_json: bool = _JSON, place: Path | None = _PLACE) -> None:
+@bench_app.command("intake")
+def bench_intake(as_json: bool = _JSON, place: Path | None = _PLACE) -> None:
     """One upload of 200 MB: speed and memory."""
     _bench(["intake"], as_json, place)
 
 
-@bench_app.command()
-def readiness(as_json: bool = _JSON, place: Path | None = _PLACE) -> None:
+@bench_app.command("readiness")
+def bench_readiness(as_json: bool = _JSON, place: Path | None = _PLACE) -> None:
     """Readiness checks in a database of 100,000 citizens."""
     _bench(["readiness"], as_json, place)
 
 
-@bench_app.command()
-def ledger(as_json: bool = _JSON, place: Path | None = _PLACE) -> None:
+@bench_app.command("ledger")
+def bench_ledger(as_json: bool = _JSON, place: Path | None = _PLACE) -> None:
     """Durable entries a second at 1, 8, 32 and 128 waiting callers."""
     _bench(["ledger"], as_json, place)
 
 
 @bench_app.command("all")
-def everything(as_json: bool = _JSON, place: Path | None = _PLACE, rounds: int = _ROUNDS) -> None:
+def bench_all(as_json: bool = _JSON, place: Path | None = _PLACE, rounds: int = _ROUNDS) -> None:
     """Every part, one after the other, in one world."""
     _bench(PARTS, as_json, place, rounds=rounds)
 
