@@ -1,0 +1,149 @@
+"""A tiny run of every bench on real servers: the keys of the contract, and figures that can be. No time is judged."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exchange.cli.bench import PARTS, run
+from exchange.cli.bench.figures import BARS, BenchError, Scale, merged, percentile_ms, table
+from exchange.cli.bench.load import Call, Generator
+from exchange.cli.bench.world import World, throw_away_world
+
+TINY = Scale(
+    rounds=1,
+    requests=12,
+    citizens=4,
+    large_requests=2,
+    large_citizens=1,
+    upload_bytes=3_000_000,
+    readiness_citizens=200,
+    readiness_requests=20,
+    entries={1: 5, 8: 40, 32: 40, 128: 150},
+)
+KEYS: dict[str, set[str]] = {
+    "fetch": {"c1", "c8", "c32"},
+    "fetch_20mb": {"mb_per_s", "ratio", "rss_growth_mb"},
+    "intake": {"mb_per_s", "rss_growth_mb"},
+    "readiness": {"rps", "p50_ms", "p95_ms"},
+    "ledger": {"c1", "c8", "c32", "c128"},
+    "machine": {"cores", "cpu", "python", "postgres", "store", "load_generator"},
+}
+
+
+@pytest.fixture(scope="module")
+def bench_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    place = tmp_path_factory.mktemp("bench")
+    with throw_away_world(place) as world:
+        yield world
+    assert list(place.iterdir()) == [], "the throw-away world is still there"
+
+
+@pytest.fixture(scope="module")
+def report(bench_world: World) -> dict[str, Any]:
+    said: list[str] = []
+
+    def in_own_loop() -> dict[str, Any]:
+        return asyncio.run(run(bench_world, PARTS, TINY, said.append))
+
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        made = pool.submit(in_own_loop).result()
+    assert said
+    return made
+
+
+def test_the_report_has_the_keys_of_the_contract(report: dict[str, Any]) -> None:
+    assert set(report) == set(KEYS)
+    for part, keys in KEYS.items():
+        assert keys <= set(report[part]), part
+    for concurrency in ("c1", "c8", "c32"):
+        assert {"rps", "p50_ms", "p99_ms", "gateway_cpu_ms", "ratio"} <= set(report["fetch"][concurrency])
+    for callers in ("c1", "c8", "c32", "c128"):
+        assert {"entries_per_s", "p50_ms", "p99_ms"} <= set(report["ledger"][callers])
+    assert {"rps", "gateway_cpu_ms"} <= set(report["fetch"]["mint_and_fetch"])
+    assert {"rps", "p50_ms", "p99_ms", "gateway_cpu_ms"} <= set(report["fetch"]["cold_keys"])
+    json.dumps(report)
+
+
+def test_the_figures_can_be(report: dict[str, Any]) -> None:
+    for figures in (*(report["fetch"][name] for name in ("c1", "c8", "c32")),):
+        assert figures["rps"] > 0
+        assert 0 < figures["p50_ms"] <= figures["p99_ms"]
+        assert figures["gateway_cpu_ms"] >= 0
+        assert 0 < figures["ratio"] < 5
+        # What is written as a ratio is the ratio of the two rates that were measured beside each other.
+        assert figures["ratio"] == pytest.approx(figures["rps"] / figures["direct_rps"], rel=0.05, abs=0.002)
+    for figures in (report["ledger"][name] for name in ("c1", "c8", "c32", "c128")):
+        assert figures["entries_per_s"] > 0
+        assert 0 < figures["p50_ms"] <= figures["p99_ms"]
+    assert report["fetch_20mb"]["mb_per_s"] > 0
+    assert 0 <= report["fetch_20mb"]["rss_growth_mb"] < 500
+    assert report["intake"]["mb_per_s"] > 0
+    assert report["intake"]["file_mb"] == 3
+    assert 0 < report["readiness"]["p50_ms"] <= report["readiness"]["p95_ms"]
+    assert report["readiness"]["citizens"] == 200
+    assert report["machine"]["postgres"]
+    assert report["machine"]["load_generator"] in {"wrk", "aiohttp client"}
+
+
+def test_people_see_figures_and_bars(report: dict[str, Any]) -> None:
+    text = "\n".join(table(report))
+    assert "mint_and_fetch" in text
+    for bar in BARS:
+        assert bar.path in text
+
+
+def test_without_wrk_nothing_is_judged(report: dict[str, Any]) -> None:
+    unjudged = {**report, "fetch": {**report["fetch"], "judged": False}}
+    lines = [line for line in table(unjudged) if line.startswith("  fetch.c8.ratio")]
+    assert "not judged" in lines[0]
+
+
+async def test_our_own_client_counts_like_wrk(bench_world: World) -> None:
+    own = Generator(bench_world.folder, None)
+    assert (own.cheap, own.name) == (False, "aiohttp client")
+    origin = bench_world.settings.origin
+    with bench_world.application():
+        load = await own.run(origin, [Call("/health/live")] * 30, 4, keep_bodies=True)
+        assert load.requests == sum(load.counts.values()) == 30
+        assert load.bodies == ('{"status":"ok"}',) * 30
+        for generator in (own, Generator.found(bench_world.folder)):
+            with pytest.raises(BenchError, match="errors"):
+                await generator.run(origin, [Call("/health/live"), Call("/v1/services")], 1)
+
+
+def test_percentiles() -> None:
+    counts = merged([{1000: 50}, {1000: 40, 9000: 9}, {500_000: 1}])
+    assert percentile_ms(counts, 0.5) == 1
+    assert percentile_ms(counts, 0.99) == 9
+    assert percentile_ms(counts, 1) == 500
+
+
+def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
+    """SIGINT in the middle: the servers, the application and the folder are gone."""
+    import signal
+    import time
+
+    command = [sys.executable, "-m", "exchange.cli", "bench", "ledger", "--json", "--place", str(tmp_path)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ}
+    ) as process:
+        until_s = time.monotonic() + 60
+        while not list(tmp_path.glob("berkas-bench-*/application.log")) and time.monotonic() < until_s:
+            if list(tmp_path.glob("berkas-bench-*/keys/root.key")):
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert list(tmp_path.iterdir()) == []
