@@ -60,6 +60,11 @@ def parts_of(request: Request) -> Parts:
     return parts
 
 
+async def _wired(request: Request) -> Parts:
+    """``async``, like every dependency here: FastAPI would send a plain function through a thread."""
+    return parts_of(request)
+
+
 def clock() -> datetime:
     """The only clock of the application; what decides a right uses the batch's database clock."""
     return datetime.now(UTC)
@@ -135,7 +140,7 @@ class Browser:
     is_new: bool
 
 
-def browser_of(request: Request) -> Browser:
+async def browser_of(request: Request) -> Browser:
     parts = parts_of(request)
     cookie = request.cookies.get(BROWSER_COOKIE, "")
     is_new = len(cookie) < 32  # noqa: PLR2004 - shorter than any that we gave
@@ -150,5 +155,5 @@ def form_token_for(parts: Parts, browser: Browser, purpose: str) -> str:
 
 CurrentOfficer = Annotated[Officer, Depends(current_officer)]
 Holder = Annotated[TicketHolder, Depends(ticket_holder)]
-Wired = Annotated[Parts, Depends(parts_of)]
+Wired = Annotated[Parts, Depends(_wired)]
 CitizenBrowser = Annotated[Browser, Depends(browser_of)]

@@ -105,14 +105,12 @@ class Opener:
         self._header = b""
         self._cipher: AESGCM | None = None
         self._number = 0
-        self._broken = False
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Raises ``SealBroken`` before any byte of a bad segment is given out, also when more comes than was stored."""
         self._left -= len(chunk)
-        if self._left < 0 or self._broken:
-            self._broken = True
-            raise SealBroken("longer than it was stored, or broken before")
+        if self._left < 0:
+            raise SealBroken("longer than it was stored")
         self._waiting += chunk
         if self._cipher is None:
             if len(self._waiting) < HEADER_BYTES:
@@ -126,26 +124,21 @@ class Opener:
 
     def finish(self) -> list[bytes]:
         """The last segment. Raises ``SealBroken`` when the object was cut off, at a segment's border too."""
-        if self._left or self._broken or self._cipher is None:
-            self._broken = True
-            raise SealBroken("shorter than it was stored, or broken before")
+        if self._left or self._cipher is None:
+            raise SealBroken("shorter than it was stored")
         return [self._opened(len(self._waiting), last=True)]
 
     def _start(self) -> None:
         self._header = bytes(self._waiting[:HEADER_BYTES])
-        del self._waiting[:HEADER_BYTES]
-        self._broken = True  # until the header proves good
         self._cipher = _segment_cipher(self._key, self._header, self._associated)
-        self._broken = False
+        del self._waiting[:HEADER_BYTES]
 
     def _opened(self, size: int, *, last: bool) -> bytes:
         assert self._cipher is not None  # noqa: S101 - set by _start
-        self._broken = True  # until the tag proves good
         with memoryview(self._waiting) as waiting, waiting[:size] as part:  # no copy of a megabyte
             plain = _decrypted(self._cipher, _nonce(self._header, self._number, last=last), part)
-        del self._waiting[:size]
+        del self._waiting[:size]  # a bad segment stays, and everything after it is refused with it
         self._number += 1
-        self._broken = False
         return plain
 
 

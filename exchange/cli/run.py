@@ -68,6 +68,7 @@ def server_config(settings: Settings, app: FastAPI) -> uvicorn.Config:
         access_log=False,  # it would print the codes of citizens' links
         log_config=None,
         server_header=False,
+        proxy_headers=False,  # nothing here believes a forwarded header (A52)
         timeout_graceful_shutdown=GRACEFUL_STOP_S,
         timeout_keep_alive=30,
     )

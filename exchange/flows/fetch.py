@@ -139,7 +139,8 @@ async def record_outcome(appender: Appender, delivery: Delivery, *, sent_bytes: 
             events=lambda _facts, _now, _verdict: [
                 Event("outcome", delivery.trail, delivery.officer.actor, details)
             ],
-        )
+        ),
+        patient=True,
     )
 
 

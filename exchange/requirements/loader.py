@@ -260,13 +260,16 @@ class _World:
             raise entry.refuse(f"unknown {own.head} {code!r}")
         if own.head == "group":
             return replace(own, code=code, members=tuple(_inherited(m, own) for m in self.groups[code]))
-        if (
-            own.head == "doc"
-            and not set(own.levels) <= set(self.types[code].levels)
-            and self.types[code].levels
-        ):
-            raise entry.refuse(f"{code} has no such level")
+        if own.head == "doc":
+            self._known_attributes(entry, own, self.types[code])
         return replace(own, code=code)
+
+    def _known_attributes(self, entry: Entry, own: Requirement, kind: DocumentType) -> None:
+        """What is inherited may not concern the type; what is asked of it by name must."""
+        if not set(own.levels) <= set(kind.levels) and ("levels" in entry or kind.levels):
+            raise entry.refuse(f"{kind.code} has no such level", "levels")
+        if "background" in entry and "background" not in kind.attributes:
+            raise entry.refuse(f"{kind.code} has no background", "background")
 
     def _known_conditions(self, entry: Entry, key: str) -> None:
         for condition in entry.texts(key):

@@ -7,7 +7,7 @@ refused, so an officer cannot add a paper. An entry whose condition nobody answe
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exchange.requirements.catalogue import Catalogue, Service
 from exchange.requirements.rules import RANK, Evaluation, RequirementState
@@ -49,8 +49,9 @@ def requestable(
             if item is None:
                 continue
             key = item.type if item.type in catalogue.existence_sensitive else item.document_id or ""
-            if key not in items or items[key].document_id is None:
-                items[key] = item
+            # Of a sensitive type the place tells nothing either: the first one, whichever paper is found.
+            first = items.setdefault(key, item)
+            items[key] = replace(first, document_id=first.document_id or item.document_id)
     return tuple(items.values())
 
 

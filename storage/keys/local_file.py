@@ -85,10 +85,11 @@ def create(path: Path) -> None:
 def _read(path: Path) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe must not hold up the start
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode):
+            os.close(descriptor)
+            raise RootKeyRefused("the root key is not a file")
         with os.fdopen(descriptor, "rb") as file:
-            facts = os.fstat(descriptor)
-            if not stat.S_ISREG(facts.st_mode):
-                raise RootKeyRefused("the root key is not a file")
             if facts.st_mode & OPEN_TO_OTHERS:
                 raise RootKeyRefused("the root key's file is open to others than its owner (chmod 400)")
             if facts.st_uid not in {os.geteuid(), 0}:

@@ -46,6 +46,7 @@ CLOCK_TOLERANCE = timedelta(seconds=5)
 # 5 tries within about three seconds outlast a restart of PostgreSQL; then the callers get their 503.
 RECONNECT_DELAYS_S = (0.0, 0.1, 0.3, 0.8, 1.6)
 AGGREGATE_PERIOD_S = 5.0
+PATIENCE_S = 0.005
 # The lock is a statement of its own: facts that the locking statement itself read could predate it.
 _LOCK = "SELECT FROM log_head WHERE id = 1 FOR UPDATE"
 
@@ -106,9 +107,11 @@ class Appender:
     def waiting(self) -> int:
         return len(self._queue)
 
-    async def submit(self, work: Work[V]) -> Settled[V]:
+    async def submit(self, work: Work[V], *, patient: bool = False) -> Settled[V]:
         """Wait until ``work`` is judged and its entry is durable.
 
+        ``patient`` work (an outcome, which nobody waits for) does not wake an idle appender at once: it goes with the
+        next batch, or alone after 5 ms.
         Raises ``LedgerBusy`` (2,048 wait), ``LedgerUnavailable``, ``LedgerHalted``, ``TooManyRefusals``,
         ``JudgeFailed`` or ``WorkPoisoned``; in every case nothing of the act took effect.
         """
@@ -121,7 +124,10 @@ class Appender:
             raise LedgerBusy(retry_after_s=1)
         waiting = _Waiting(work, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
-        self._wake.set()
+        if patient:
+            asyncio.get_running_loop().call_later(PATIENCE_S, self._wake.set)
+        else:
+            self._wake.set()
         return await waiting.answer
 
     async def _supervise(self) -> None:

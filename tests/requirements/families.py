@@ -28,11 +28,23 @@ def _has(ref: str, *codes: str) -> list[Paper]:
 # A single adult: every paper is up to date, every question is answered with no.
 RINA = Family(
     parties={
-        role: ["rina"] for role in ("applicant", "owner", "family", "account_holder", "business", "director", "buyer")
+        role: ["rina"]
+        for role in ("applicant", "owner", "family", "account_holder", "business", "director", "buyer")
     },
     papers=[
-        *_has("rina", "KTP", "KK", "AKTA_LAHIR", "NPWP", "BPKB", "KARTU_JKN", "KARTU_BPJSTK", "STR", "PAKLARING"),
-        *_has("rina", "BUKU_REKENING", "NIB", "NPWP_BADAN", "AKTA_PENDIRIAN", "SERTIPIKAT_TANAH", "AJB", "SSPD_BPHTB"),
+        *_has(
+            "rina", "KTP", "KK", "AKTA_LAHIR", "NPWP", "BPKB", "KARTU_JKN", "KARTU_BPJSTK", "STR", "PAKLARING"
+        ),
+        *_has(
+            "rina",
+            "BUKU_REKENING",
+            "NIB",
+            "NPWP_BADAN",
+            "AKTA_PENDIRIAN",
+            "SERTIPIKAT_TANAH",
+            "AJB",
+            "SSPD_BPHTB",
+        ),
         paper("rina", "PASPOR", until="2031-05-01"),
         paper("rina", "SIM", until="2028-05-01"),
         paper("rina", "STNK", until="2028-05-01"),

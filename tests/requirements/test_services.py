@@ -12,7 +12,9 @@ from tests.requirements.families import FAMILIES
 ROWS = [line.split(maxsplit=3) for line in TABLE.strip().splitlines()]
 
 
-@pytest.mark.parametrize(("code", "family", "complete", "expected"), ROWS, ids=[f"{r[0]}-{r[1]}" for r in ROWS])
+@pytest.mark.parametrize(
+    ("code", "family", "complete", "expected"), ROWS, ids=[f"{r[0]}-{r[1]}" for r in ROWS]
+)
 def test_states_of_all_services(code: str, family: str, complete: str, expected: str) -> None:
     """M01 to M05: what is there, what is missing and what does not apply."""
     home = FAMILIES[family]
@@ -29,7 +31,9 @@ def test_states_of_all_services(code: str, family: str, complete: str, expected:
 
 
 def test_the_table_has_every_service_with_every_family() -> None:
-    assert {(row[0], row[1]) for row in ROWS} == {(code, name) for code in CATALOGUE.services for name in FAMILIES}
+    assert {(row[0], row[1]) for row in ROWS} == {
+        (code, name) for code in CATALOGUE.services for name in FAMILIES
+    }
     assert len(ROWS) == 39 * 3
 
 

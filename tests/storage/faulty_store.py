@@ -28,8 +28,9 @@ class Fault(enum.Enum):
 
     DROP = "the connection closes before any byte of an answer"
     HANG = "the head is read, then nothing happens: a body is not taken, an answer does not come"
-    STATUS = "`status` and `body` are the answer; the store hears nothing"
+    STATUS = "`status`, `headers` and `body` are the answer; the store hears nothing"
     EARLY_STATUS = "the same, without reading the request's body"
+    RAW = "`body` in place of an HTTP answer; the store hears nothing"
     EMPTY = "200 with an empty body; the store hears nothing"
     TRUNCATE = "the full Content-Length, the first `keep` bytes (half by default), then the end"
     SHORT = "the same bytes with a Content-Length that fits them"
@@ -49,6 +50,7 @@ class Armed:
     times: int = 1
     key: str = ""
     status: int = 503
+    headers: str = ""  # more lines, each with its end
     body: bytes = b""
     keep: int | None = None
     bytes_per_s: int = 50
@@ -158,12 +160,13 @@ class FaultyStore:
         fault = armed.fault if armed else None
         if fault is Fault.HANG:
             await asyncio.Event().wait()
-        if armed and fault in {Fault.STATUS, Fault.EMPTY, Fault.EARLY_STATUS}:
+        if armed and fault in {Fault.STATUS, Fault.EMPTY, Fault.EARLY_STATUS, Fault.RAW}:
             if fault is not Fault.EARLY_STATUS:
                 await _copy(client, None, request)
             status = 200 if fault is Fault.EMPTY else armed.status
-            head = f"HTTP/1.1 {status} Scripted\r\nContent-Length: {len(armed.body)}\r\n\r\n".encode()
-            return await _sent(to_client, head + armed.body, again=fault is not Fault.EARLY_STATUS)
+            head = f"HTTP/1.1 {status} Scripted\r\n{armed.headers}Content-Length: {len(armed.body)}\r\n\r\n"
+            answer_bytes = armed.body if fault is Fault.RAW else head.encode() + armed.body
+            return await _sent(to_client, answer_bytes, again=fault is not Fault.EARLY_STATUS)
         if fault is Fault.DROP:
             return False
         to_store.write(request.head)

@@ -74,9 +74,11 @@ def test_another_length_or_a_sample_is_refused(path: Path, content: bytes) -> No
 
 def test_what_is_not_a_file_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe", 0o400)
-    for path in (tmp_path / "nothing", tmp_path, tmp_path / "pipe", Path("/dev/zero")):
-        with pytest.raises(RootKeyRefused):
+    for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
+        with pytest.raises(RootKeyRefused, match="not a file"):
             LocalFile(path)
+    with pytest.raises(RootKeyRefused, match="No such file"):
+        LocalFile(tmp_path / "nothing")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")

@@ -234,10 +234,29 @@ def test_over_long_is_refused_before_the_surplus_is_looked_at(size: int, extra: 
     sealed = seal(KEY, AD, plain)
     opener = Opener(KEY, AD, len(sealed))
     out = b"".join(opener.feed(sealed))
-    assert released(opener, [bytes(extra)]) == b""
     assert plain.startswith(out)
+    for _ in range(2):
+        with pytest.raises(SealBroken):
+            opener.feed(bytes(extra))
+    with pytest.raises(SealBroken):
+        opener.finish()
     with pytest.raises(SealBroken):
         open_whole(KEY, AD, sealed + bytes(extra))
+
+
+def test_an_object_shorter_than_its_row_says_is_refused_even_when_it_is_whole() -> None:
+    sealed = seal(KEY, AD, plain_of(5000))
+    assert released(Opener(KEY, AD, len(sealed) + 1), [sealed]) == b""
+
+
+def test_a_good_object_behind_a_bad_header_is_refused() -> None:
+    sealed = seal(KEY, AD, plain_of(5000))
+    opener = Opener(KEY, AD, HEADER_BYTES + len(sealed))
+    for chunk in (bytes(HEADER_BYTES), sealed, b""):
+        with pytest.raises(SealBroken):
+            opener.feed(chunk)
+    with pytest.raises(SealBroken):
+        opener.finish()
 
 
 def test_nothing_comes_out_after_a_refusal() -> None:

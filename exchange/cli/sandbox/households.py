@@ -119,7 +119,7 @@ def _purwarupa(r: Register) -> None:
         married,
     )  # fmt: skip
     child = r.person(
-        "Putri Purwarupa", "P", date(2018, 3, 31), "Paspor anak", paper("AKTA_LAHIR", issued=2_800),
+        "Putri Purwarupa", "P", date(2018, 3, 31), "Paspor anak: kurang izin orang tua", paper("AKTA_LAHIR", issued=2_800),
         paper("KIA", issued=900, lasts=1_500),
     )  # fmt: skip
     r.family("647203", date(2015, 5, 18), owner, wife, child)
