@@ -15,7 +15,10 @@ import pytest
 
 from storage import schema
 from storage.database import Database
+from tests.tripwire import log_tripwire
 from tests.world import World, running_world
+
+__all__ = ["log_tripwire"]
 
 TEMPLATE = f"berkas_template_{uuid.uuid4().hex[:8]}"
 

@@ -18,6 +18,8 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.tripwire import leaks
+
 ROOT = Path(__file__).parents[2]
 READY_WITHIN_S = 90
 
@@ -100,3 +102,5 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     yield sandbox
     if sandbox.process is not None and sandbox.process.poll() is None:
         sandbox.stop()
+    given_away = sorted({kind for line in sandbox.log.read_text().splitlines() for kind in leaks(line)})
+    assert given_away == [], "the sandbox's log gave something away"

@@ -47,7 +47,8 @@ def service(requirements: str, **fields: Any) -> Service:
         "source": {"kind": "memory", "confidence": "low"},
         **fields,
     }
-    return _world().service(_entry(entry))
+    made: Service = _world().service(_entry(entry))
+    return made
 
 
 def looked(
@@ -78,6 +79,11 @@ def first(evaluation: Evaluation) -> RequirementState:
 def states(evaluation: Evaluation) -> str:
     """``0:valid 1:missing``: the top-level entries."""
     return " ".join(f"{row.path}:{row.state}" for row in evaluation.entries)
+
+
+def fullwidth(digits: str) -> str:
+    """Digits that are digits to ``str.isdigit`` but no ASCII."""
+    return "".join(chr(ord(digit) + 0xFEE0) for digit in digits)
 
 
 @cache
