@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from email import message_from_bytes
@@ -39,9 +40,11 @@ class _Sink(AsyncMessage):
 @pytest.fixture
 def sink() -> Iterator[tuple[_Sink, str]]:
     handler = _Sink()
-    controller = Controller(handler, hostname="127.0.0.1", port=0)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    controller = Controller(handler, hostname="127.0.0.1", port=port)
     controller.start()
-    port = controller.server.sockets[0].getsockname()[1]
     yield handler, f"smtp://127.0.0.1:{port}"
     controller.stop()
 
