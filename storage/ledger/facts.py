@@ -133,7 +133,7 @@ class Facts:
         for need in needs:
             wanted.setdefault((need.table, need.column), {})[need.key] = None
         parts = [
-            f"(SELECT array_agg(r) FROM ({table.select(column, number)}) r)"
+            f"(SELECT array_agg(r) FROM ({table.select(column, number)}) r)"  # noqa: S608 - own names
             for number, (table, column) in enumerate(wanted, start=1)
         ]
         statement = f"SELECT {', '.join([_HEAD, *parts])} FROM log_head h WHERE h.id = 1"  # noqa: S608 - own names

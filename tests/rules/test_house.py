@@ -88,9 +88,9 @@ def test_only_the_database_door_commits() -> None:
         if path in {ROOT / "storage" / "database.py", ROOT / "storage" / "migrations" / "env.py"}:
             continue  # the door; and Alembic's own runner, which no request reaches
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                if node.func.attr in {"commit", "rollback", "begin"}:
-                    wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+            called = node.func if isinstance(node, ast.Call) else None
+            if isinstance(called, ast.Attribute) and called.attr in {"commit", "rollback", "begin"}:
+                wrong.append(f"{path.relative_to(ROOT)}:{called.lineno}")
     assert wrong == []
 
 

@@ -48,14 +48,9 @@ async def test_strangers_are_refused(world: World) -> None:
         address = re.sub(r"\{(\w+)\}", lambda found: VALUES[found.group(1)], path)
         if (method, path) in PUBLIC:
             continue
-        for body in ({}, {"json": {}}):
-            answer = (
-                await world.client.request(method, address, **body)
-                if body
-                else await world.client.request(method, address)
-            )
-            assert answer.status_code == 401, (method, path, answer.status_code)
-            assert answer.headers["content-type"] == "application/problem+json"
+        answer = await world.client.request(method, address, json={} if method != "GET" else None)
+        assert answer.status_code == 401, (method, path, answer.status_code)
+        assert answer.headers["content-type"] == "application/problem+json"
     known = {(method, path) for method, path, _ in operations}
     assert set(PUBLIC) <= known, "the list of public operations names what is not there"
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import asyncpg
 import pytest
 
@@ -19,7 +17,7 @@ ENTRIES = 37
 
 
 @pytest.fixture
-async def log(database: Database) -> AsyncIterator[Database]:
+async def log(database: Database) -> Database:
     """37 entries with checkpoints at 20 and 37."""
     ledger = await Ledger.opened(database)
     await ledger.appender.start()
@@ -30,7 +28,7 @@ async def log(database: Database) -> AsyncIterator[Database]:
             await publisher.sign_head()
     await publisher.sign_head()
     await ledger.appender.stop()
-    yield database
+    return database
 
 
 async def _tampered(database_url: str, postgres: PostgresServer, *statements: str) -> None:
