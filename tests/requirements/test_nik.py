@@ -173,6 +173,7 @@ def test_n8_older_than_110_is_not_guessed() -> None:
     [
         (date(1990, 8, 17), "L", ()),
         (date(1890, 8, 17), None, ("N9",)),
+        (date(2090, 8, 17), None, ("N9",)),
         (date(1990, 8, 18), None, ("N9",)),
         (None, "P", ("N9",)),
         (date(1990, 8, 18), "P", ("N9",)),
@@ -209,6 +210,7 @@ def test_n10_a_nik_says_nothing_about_registration_or_citizenship() -> None:
         ("6472094108929902", None, ("N11",)),
         ("6472097108929902", None, ("N11",)),
         ("6472094008929902", None, ()),
+        ("6472097208929902", None, ()),
         ("6404011503209901", None, ("N4",)),
         ("6404015703209901", None, ("N4", "N11")),
     ],

@@ -132,6 +132,10 @@ def test_stale_beside_expired() -> None:
     """The event is the reason that is shown."""
     row = first(looked("{doc: SIM}", [paper("budi", "SIM", until="2020-01-01", stale="name_change")]))
     assert (row.state, row.reason) == ("stale", "name_change")
+    row = first(
+        looked("{doc: SIM, max_age_months: 1}", [paper("budi", "SIM", "2020-01-01", stale="name_change")])
+    )
+    assert (row.state, row.reason) == ("stale", "name_change")
 
 
 # ---- optional

@@ -168,3 +168,12 @@ def test_two_entries_on_one_document() -> None:
     of = service("{doc: KTP}, {group: PROOF_OF_IDENTITY}")
     held = [paper("budi", "KTP")]
     assert asked(of, looked(of, held)) == [("KTP", held[0].document_id)]
+
+
+def test_a_live_check_is_no_paper_to_choose() -> None:
+    """DINSOS.PBI_JKN: nobody answers for the DTSEN list, so the letter is asked for."""
+    of = CATALOGUE.services["DINSOS.PBI_JKN"]
+    held = [paper("budi", "SKTM", "2026-11-01")]
+    evaluation = looked(of, held, parties={"family": ["budi"]}, answers=answered())
+    assert asked(of, evaluation) == [("SKTM", held[0].document_id)]
+    assert asked(of, looked(of, [], parties={"family": ["budi"]}, answers=answered())) == [("SKTM", None)]

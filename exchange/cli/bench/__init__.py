@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -70,6 +71,7 @@ async def run(world: World, names: Sequence[str], scale: Scale, say: Callable[[s
     from exchange.cli.bench.readiness import readiness as readiness_part
 
     generator = Generator.found(world.folder)
+    load_before = os.getloadavg()[0]
     report: dict[str, Any] = {}
     for name in names:
         if name == "fetch":
@@ -85,6 +87,7 @@ async def run(world: World, names: Sequence[str], scale: Scale, say: Callable[[s
         postgres=postgres.version if postgres else "",
         store=f"{store.kind} {store.version}" if store else "",
         load_generator=generator.name,
+        load_before=load_before,
     )
     return report
 

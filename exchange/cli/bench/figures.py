@@ -78,7 +78,8 @@ def found(report: Mapping[str, Any], path: str) -> Any:
     return value
 
 
-def machine(*, postgres: str, store: str, load_generator: str) -> Part:
+def machine(*, postgres: str, store: str, load_generator: str, load_before: float) -> Part:
+    """``load_before`` is the load average of one minute when the bench began: others at work take from every figure."""
     return {
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "cpu": _cpu_name(),
@@ -86,6 +87,7 @@ def machine(*, postgres: str, store: str, load_generator: str) -> Part:
         "postgres": postgres,
         "store": store,
         "load_generator": load_generator,
+        "load_before": round(load_before, 2),
     }
 
 
