@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from minio import Minio
 
 from storage import schema
 from storage.database import Database
@@ -95,10 +96,29 @@ def any_store(
 
 
 @pytest.fixture
-async def world(database_url: str, store: StoreServer, tmp_path: Path) -> AsyncIterator[World]:
+async def bucket_name(store: StoreServer) -> AsyncIterator[str]:
+    """A bucket for one test, gone after it: SeaweedFS gives each its own volumes and has room for about eighty."""
+    name = f"t-{uuid.uuid4().hex[:12]}"
+    yield name
+    await asyncio.to_thread(_remove_bucket, store, name)
+
+
+def _remove_bucket(store: StoreServer, name: str) -> None:
+    s3 = Minio(urlsplit(store.endpoint).netloc, store.access_key, store.secret_key, secure=False)
+    if s3.bucket_exists(name):
+        for found in s3.list_objects(name, recursive=True):
+            s3.remove_object(name, str(found.object_name))
+        s3.remove_bucket(name)
+
+
+@pytest.fixture
+async def world(
+    database_url: str, store: StoreServer, bucket_name: str, tmp_path: Path
+) -> AsyncIterator[World]:
     """A served application over a fresh database and bucket, with three agencies."""
-    bucket = f"t-{uuid.uuid4().hex[:12]}"
-    async with running_world(tmp_path, database_url=database_url, store=store, s3_bucket=bucket) as running:
+    async with running_world(
+        tmp_path, database_url=database_url, store=store, s3_bucket=bucket_name
+    ) as running:
         yield running
 
 
