@@ -19,8 +19,8 @@ async def own_service(database: Database, catalogue: Catalogue, officer: Officer
     service = catalogue.services.get(code)
     if service is None:
         raise AccessRefused("service_unknown")
-    async with database.transaction() as transaction:
-        offered = await offered_services(transaction, officer.agency_id)
+    async with database.reading() as reading:
+        offered = await offered_services(reading, officer.agency_id)
     if code not in offered:
         raise AccessRefused("service_of_another_agency")
     return service
@@ -38,8 +38,8 @@ async def evaluated(
     """The service's rules on what is on file for the applicant and the named parties."""
     roles = {**{role: list(refs) for role, refs in parties.items()}, "applicant": [subject_ref]}
     everybody = sorted({ref for refs in roles.values() for ref in refs})
-    async with database.transaction() as transaction:
-        versions = await held_versions(transaction, everybody)
+    async with database.reading() as reading:
+        versions = await held_versions(reading, everybody)
     papers = [as_paper(version) for version in versions]
     return evaluate(catalogue, service, papers=papers, parties=roles, answers=answers, today=today)
 

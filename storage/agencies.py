@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlmodel import Field, SQLModel, select
+from sqlmodel import Field, SQLModel
 
-from storage.database import Transaction
+from storage.database import Reading, Transaction
 from storage.ledger.facts import FactTable
 
 
@@ -91,34 +91,34 @@ CLIENTS = FactTable(Client, "client", groups=("agency_id",))
 SESSIONS = FactTable(Session, "session", groups=("officer_id",))
 
 
-async def officer_by_username(transaction: Transaction, username: str) -> Officer | None:
-    rows = await OFFICERS.load(transaction.raw, "username", [username])
+async def officer_by_username(reading: Reading, username: str) -> Officer | None:
+    rows = await OFFICERS.load(reading.raw, "username", [username])
     return rows[0] if rows else None
 
 
-async def signed_in(transaction: Transaction, session_id: str) -> tuple[Session, Officer, Agency] | None:
+async def signed_in(reading: Reading, session_id: str) -> tuple[Session, Officer, Agency] | None:
     """The session with its officer and agency, for showing and logging; what it may do is judged in the batch."""
-    sessions = await SESSIONS.load(transaction.raw, "id", [session_id])
+    sessions = await SESSIONS.load(reading.raw, "id", [session_id])
     if not sessions:
         return None
-    officers = await OFFICERS.load(transaction.raw, "id", [sessions[0].officer_id])
-    agencies = await AGENCIES.load(transaction.raw, "id", [sessions[0].agency_id])
+    officers = await OFFICERS.load(reading.raw, "id", [sessions[0].officer_id])
+    agencies = await AGENCIES.load(reading.raw, "id", [sessions[0].agency_id])
     return (sessions[0], officers[0], agencies[0]) if officers and agencies else None
 
 
-async def all_agencies(transaction: Transaction) -> list[Agency]:
-    rows = await transaction.raw.fetch("SELECT id FROM agency ORDER BY id")
-    return await AGENCIES.load(transaction.raw, "id", [row["id"] for row in rows])
+async def all_agencies(reading: Reading) -> list[Agency]:
+    rows = await reading.raw.fetch("SELECT id FROM agency ORDER BY id")
+    return await AGENCIES.load(reading.raw, "id", [row["id"] for row in rows])
 
 
-async def all_officers(transaction: Transaction) -> list[Officer]:
-    rows = await transaction.raw.fetch("SELECT id FROM officer ORDER BY username")
-    return await OFFICERS.load(transaction.raw, "id", [row["id"] for row in rows])
+async def all_officers(reading: Reading) -> list[Officer]:
+    rows = await reading.raw.fetch("SELECT id FROM officer ORDER BY username")
+    return await OFFICERS.load(reading.raw, "id", [row["id"] for row in rows])
 
 
-async def offered_services(transaction: Transaction, agency_id: str) -> set[str]:
-    statement = select(ServiceRow.code).where(ServiceRow.agency_id == agency_id)
-    return set(await transaction.session.exec(statement))
+async def offered_services(reading: Reading, agency_id: str) -> set[str]:
+    rows = await reading.raw.fetch("SELECT code FROM service WHERE agency_id = $1", agency_id)
+    return {row["code"] for row in rows}
 
 
 async def site(transaction: Transaction, site_id: str) -> Site | None:

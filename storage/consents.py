@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from storage.database import Transaction
+from storage.database import Reading
 from storage.ledger.facts import FactTable, Json
 
 
@@ -109,36 +109,36 @@ CHALLENGES = FactTable(Challenge, "challenge", groups=("target_id", "subject_ref
 LINKS = FactTable(CitizenLink, "citizen_link")
 
 
-async def request_by_code(transaction: Transaction, code_hash: str) -> ConsentRequest | None:
-    rows = await REQUESTS.load(transaction.raw, "code_hash", [code_hash])
+async def request_by_code(reading: Reading, code_hash: str) -> ConsentRequest | None:
+    rows = await REQUESTS.load(reading.raw, "code_hash", [code_hash])
     return rows[0] if rows else None
 
 
-async def request_by_id(transaction: Transaction, request_id: str) -> ConsentRequest | None:
-    rows = await REQUESTS.load(transaction.raw, "id", [request_id])
+async def request_by_id(reading: Reading, request_id: str) -> ConsentRequest | None:
+    rows = await REQUESTS.load(reading.raw, "id", [request_id])
     return rows[0] if rows else None
 
 
-async def consent_by_id(transaction: Transaction, consent_id: str) -> Consent | None:
-    rows = await CONSENTS.load(transaction.raw, "id", [consent_id])
+async def consent_by_id(reading: Reading, consent_id: str) -> Consent | None:
+    rows = await CONSENTS.load(reading.raw, "id", [consent_id])
     return rows[0] if rows else None
 
 
-async def items_of(transaction: Transaction, consent_id: str) -> list[ConsentItem]:
-    rows = await ITEMS.load(transaction.raw, "consent_id", [consent_id])
+async def items_of(reading: Reading, consent_id: str) -> list[ConsentItem]:
+    rows = await ITEMS.load(reading.raw, "consent_id", [consent_id])
     return sorted(rows, key=lambda row: row.id)
 
 
-async def consents_of(transaction: Transaction, subject_ref: str) -> list[Consent]:
-    rows = await CONSENTS.load(transaction.raw, "subject_ref", [subject_ref])
+async def consents_of(reading: Reading, subject_ref: str) -> list[Consent]:
+    rows = await CONSENTS.load(reading.raw, "subject_ref", [subject_ref])
     return sorted(rows, key=lambda row: row.id, reverse=True)
 
 
-async def link_by_hash(transaction: Transaction, code_hash: str) -> CitizenLink | None:
-    rows = await LINKS.load(transaction.raw, "id", [code_hash])
+async def link_by_hash(reading: Reading, code_hash: str) -> CitizenLink | None:
+    rows = await LINKS.load(reading.raw, "id", [code_hash])
     return rows[0] if rows else None
 
 
-async def challenges_for(transaction: Transaction, target_id: str) -> list[Challenge]:
-    rows = await CHALLENGES.load(transaction.raw, "target_id", [target_id])
+async def challenges_for(reading: Reading, target_id: str) -> list[Challenge]:
+    rows = await CHALLENGES.load(reading.raw, "target_id", [target_id])
     return sorted(rows, key=lambda row: row.id)

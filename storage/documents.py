@@ -8,7 +8,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from storage.database import Transaction
+from storage.database import Reading, Transaction
 from storage.ids import new_id
 from storage.ledger.facts import FactTable
 
@@ -139,11 +139,11 @@ async def end_intake(transaction: Transaction, object_key: str) -> None:
     await transaction.raw.execute("DELETE FROM intake WHERE object_key = $1", object_key)
 
 
-async def forgotten_intakes(transaction: Transaction, before: datetime) -> list[str]:
+async def forgotten_intakes(reading: Reading, before: datetime) -> list[str]:
     """Object keys of intakes that began before ``before`` and never became a version. The batch refuses an intake
     of that age, so none of these objects can still become one (F23).
     """
-    rows = await transaction.raw.fetch(
+    rows = await reading.raw.fetch(
         "SELECT object_key FROM intake WHERE started_at < $1 "
         "AND NOT EXISTS (SELECT 1 FROM document_version v WHERE v.object_key = intake.object_key) LIMIT 500",
         before,
@@ -158,12 +158,12 @@ async def finished_intakes(transaction: Transaction) -> None:
     )
 
 
-async def held_versions(transaction: Transaction, subject_refs: list[str]) -> list[DocumentVersion]:
+async def held_versions(reading: Reading, subject_refs: list[str]) -> list[DocumentVersion]:
     """Every ready version of these citizens: what readiness is judged on (metadata only)."""
-    rows = await VERSIONS.load(transaction.raw, "subject_ref", subject_refs)
+    rows = await VERSIONS.load(reading.raw, "subject_ref", subject_refs)
     return [row for row in rows if row.state == "ready"]
 
 
-async def version_row(transaction: Transaction, document_id: str, version: int) -> DocumentVersion | None:
-    rows = await VERSIONS.load(transaction.raw, "id", [version_id(document_id, version)])
+async def version_row(reading: Reading, document_id: str, version: int) -> DocumentVersion | None:
+    rows = await VERSIONS.load(reading.raw, "id", [version_id(document_id, version)])
     return rows[0] if rows else None

@@ -109,8 +109,8 @@ class Keyring:
 
     async def site_kids(self, purpose: str) -> list[tuple[str, datetime]]:
         """The kids of a purpose with their time of making, oldest first."""
-        async with self._database.transaction() as transaction:
-            rows = await transaction.raw.fetch(
+        async with self._database.reading() as reading:
+            rows = await reading.raw.fetch(
                 "SELECT kid, created_at FROM site_key WHERE purpose = $1 ORDER BY created_at, kid", purpose
             )
         return [(row["kid"], row["created_at"]) for row in rows]
@@ -182,10 +182,8 @@ class Keyring:
         cached = self._cache.get(subject_ref)
         if cached is not None and cached.until_s > time.monotonic():
             return cached
-        async with self._database.transaction() as transaction:
-            row = await transaction.raw.fetchrow(
-                "SELECT * FROM citizen_key WHERE subject_ref = $1", subject_ref
-            )
+        async with self._database.reading() as reading:
+            row = await reading.raw.fetchrow("SELECT * FROM citizen_key WHERE subject_ref = $1", subject_ref)
         if row is None:
             raise KeyMissing("citizen")
         document_key = trail = None

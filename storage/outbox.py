@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from storage.database import Database, Transaction
+from storage.database import Database, Reading, Transaction
 from storage.ids import new_id
 from storage.keyring import Keyring, seal_field
 from storage.ledger.facts import FactTable
@@ -47,8 +47,8 @@ async def address_of(
     database: Database, keyring: Keyring, subject_ref: str, channel: str | None = None
 ) -> Address | None:
     """The newest contact (of ``channel``); None when there is none."""
-    async with database.transaction() as transaction:
-        contacts = await contacts_of(transaction, subject_ref)
+    async with database.reading() as reading:
+        contacts = await contacts_of(reading, subject_ref)
     for contact in reversed(contacts):
         if channel in {None, contact.channel}:
             value = await keyring.unseal(subject_ref, "contact", contact.value)
@@ -105,10 +105,10 @@ async def settle_message(
     )
 
 
-async def sent_messages(transaction: Transaction, limit: int) -> list[Message]:
+async def sent_messages(reading: Reading, limit: int) -> list[Message]:
     """The newest ``limit`` messages that were sent, oldest first (the sandbox's inbox)."""
-    rows = await transaction.raw.fetch(
+    rows = await reading.raw.fetch(
         "SELECT id FROM outbox WHERE state = 'sent' ORDER BY id DESC LIMIT $1", limit
     )
-    loaded = await MESSAGES.load(transaction.raw, "id", [row["id"] for row in rows])
+    loaded = await MESSAGES.load(reading.raw, "id", [row["id"] for row in rows])
     return sorted(loaded, key=lambda message: message.id)

@@ -11,7 +11,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from storage.database import Transaction
+from storage.database import Reading, Transaction
 from storage.ledger.facts import FactTable
 
 
@@ -41,12 +41,12 @@ class Contact:
 CONTACTS = FactTable(Contact, "contact", groups=("subject_ref",))
 
 
-async def subject_by_nik(transaction: Transaction, nik_index: bytes) -> str | None:
-    return await transaction.raw.fetchval("SELECT ref FROM subject WHERE nik_index = $1", nik_index)  # type: ignore[no-any-return]
+async def subject_by_nik(reading: Reading, nik_index: bytes) -> str | None:
+    return await reading.raw.fetchval("SELECT ref FROM subject WHERE nik_index = $1", nik_index)  # type: ignore[no-any-return]
 
 
-async def subject_identity(transaction: Transaction, subject_ref: str) -> bytes | None:
-    return await transaction.raw.fetchval("SELECT identity FROM subject WHERE ref = $1", subject_ref)  # type: ignore[no-any-return]
+async def subject_identity(reading: Reading, subject_ref: str) -> bytes | None:
+    return await reading.raw.fetchval("SELECT identity FROM subject WHERE ref = $1", subject_ref)  # type: ignore[no-any-return]
 
 
 async def insert_subject(
@@ -64,7 +64,7 @@ async def insert_subject(
     return inserted is not None
 
 
-async def contacts_of(transaction: Transaction, subject_ref: str) -> list[Contact]:
+async def contacts_of(reading: Reading, subject_ref: str) -> list[Contact]:
     """Newest last."""
-    rows = await CONTACTS.load(transaction.raw, "subject_ref", [subject_ref])
+    rows = await CONTACTS.load(reading.raw, "subject_ref", [subject_ref])
     return sorted(rows, key=lambda row: row.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from storage.database import Transaction
+from storage.database import Reading
 from storage.ledger.facts import FactTable
 
 
@@ -47,9 +47,9 @@ def use_id(ticket_id: str, document_id: str, version: int) -> str:
     return f"{ticket_id}/{document_id}/{version}"
 
 
-async def abandoned_uses(transaction: Transaction, before: datetime) -> list[TicketUse]:
+async def abandoned_uses(reading: Reading, before: datetime) -> list[TicketUse]:
     """Deliveries that were opened before ``before`` and of which no outcome is on record."""
-    rows = await transaction.raw.fetch(
+    rows = await reading.raw.fetch(
         "SELECT id FROM ticket_use WHERE open AND opened_at < $1 ORDER BY id LIMIT 500", before
     )
-    return await USES.load(transaction.raw, "id", [row["id"] for row in rows])
+    return await USES.load(reading.raw, "id", [row["id"] for row in rows])

@@ -148,8 +148,8 @@ class Vault:
         known = self._places.get((document_id, version))
         if known is not None and known.until_s > time.monotonic():
             return known
-        async with self._database.transaction() as transaction:
-            row = await version_row(transaction, document_id, version)
+        async with self._database.reading() as reading:
+            row = await version_row(reading, document_id, version)
         if row is None:
             return None
         key_id, key = await self._keyring.document_key(row.subject_ref)

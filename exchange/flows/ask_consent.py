@@ -171,8 +171,8 @@ async def ask(
 
 async def state_of(database: Database, *, officer: Officer, request_id: str, now: datetime) -> ConsentRequest:
     """The request as its asker sees it. Raises ``AccessRefused`` alike for "not yours" and "not there"."""
-    async with database.transaction() as transaction:
-        request = await request_by_id(transaction, request_id)
+    async with database.reading() as reading:
+        request = await request_by_id(reading, request_id)
     if request is None or request.agency_id != officer.agency_id:
         raise AccessRefused("request_unknown")
     expired = changed(request.state, "expire") if now >= request.expires_at else None
@@ -215,8 +215,8 @@ async def items_shown(database: Database, request: ConsentRequest) -> list[dict[
     asked = json.loads(request.items)
     decisions: dict[int, str] = {}
     if request.consent_id is not None:
-        async with database.transaction() as transaction:
-            items = await items_of(transaction, request.consent_id)
+        async with database.reading() as reading:
+            items = await items_of(reading, request.consent_id)
         decisions = {number: item.decision for number, item in enumerate(items)}
     return [
         {

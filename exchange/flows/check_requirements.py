@@ -40,8 +40,8 @@ class Readiness:
 
 
 async def find_subject(database: Database, keyring: Keyring, nik: str) -> str | None:
-    async with database.transaction() as transaction:
-        return await subject_by_nik(transaction, keyring.nik_index(nik))
+    async with database.reading() as reading:
+        return await subject_by_nik(reading, keyring.nik_index(nik))
 
 
 async def check(

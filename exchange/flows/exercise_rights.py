@@ -32,7 +32,7 @@ from storage.consents import (
     items_of,
     link_by_hash,
 )
-from storage.database import Database, Transaction
+from storage.database import Database, Reading
 from storage.keyring import Keyring, seal_field
 from storage.ledger.facts import Facts, Need
 from storage.ledger.history import events_of
@@ -82,8 +82,8 @@ async def open_link(database: Database, keyring: Keyring, *, code: str, now: dat
     hashed = code_hash(keyring.site("link"), code)
     if hashed is None:
         return None
-    async with database.transaction() as transaction:
-        link = await link_by_hash(transaction, hashed.hex())
+    async with database.reading() as reading:
+        link = await link_by_hash(reading, hashed.hex())
     return link if link is not None and now < link.expires_at else None
 
 
@@ -92,28 +92,28 @@ async def own_trail(
 ) -> OwnTrail:
     """The newest ``limit`` entries with a ``subject_seq`` below ``before``."""
     trail = await keyring.trail(subject_ref)
-    async with database.transaction() as transaction:
-        rows = await consents_of(transaction, subject_ref)
+    async with database.reading() as reading:
+        rows = await consents_of(reading, subject_ref)
         live = [row for row in rows if judge_consent(row, row.agency_id, now).allowed]
-        consents = [LiveConsent(row, await granted_types(transaction, row.id)) for row in live]
-        events = await events_of(transaction, trail, limit=limit, before=before)
-        sealed = await subject_identity(transaction, subject_ref)
+        consents = [LiveConsent(row, await granted_types(reading, row.id)) for row in live]
+        events = await events_of(reading, trail, limit=limit, before=before)
+        sealed = await subject_identity(reading, subject_ref)
     identity = json.loads(await keyring.unseal(subject_ref, "identity", sealed or b""))
     return OwnTrail(mask_name(identity["name"]), tuple(consents), tuple(events))
 
 
-async def granted_types(transaction: Transaction, consent_id: str) -> tuple[str, ...]:
-    items = await items_of(transaction, consent_id)
+async def granted_types(reading: Reading, consent_id: str) -> tuple[str, ...]:
+    items = await items_of(reading, consent_id)
     return tuple(item.document_type for item in items if item.decision == "granted")
 
 
 async def consent_of(database: Database, *, consent_id: str, subject_ref: str) -> LiveConsent | None:
     """An own consent, for the page that asks once more; None alike for another's and none."""
-    async with database.transaction() as transaction:
-        consent = await consent_by_id(transaction, consent_id)
+    async with database.reading() as reading:
+        consent = await consent_by_id(reading, consent_id)
         if consent is None or consent.subject_ref != subject_ref:
             return None
-        return LiveConsent(consent, await granted_types(transaction, consent_id))
+        return LiveConsent(consent, await granted_types(reading, consent_id))
 
 
 async def withdraw(
@@ -130,9 +130,9 @@ async def withdraw(
     """``by`` is an officer acting for the citizen at the counter, or the citizen's own link; ``notice`` makes the
     message from agency id, types, request id and deadline. Raises ``AccessRefused`` after the refusal is on record.
     """
-    async with database.transaction() as transaction:
-        consent = await consent_by_id(transaction, consent_id)
-        types = await granted_types(transaction, consent_id)
+    async with database.reading() as reading:
+        consent = await consent_by_id(reading, consent_id)
+        types = await granted_types(reading, consent_id)
     officer = by if isinstance(by, Officer) else None
     trail = keyring.site_trail() if consent is None else await keyring.trail(consent.subject_ref)
     if consent is None:

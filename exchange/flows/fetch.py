@@ -146,8 +146,8 @@ async def record_outcome(appender: Appender, delivery: Delivery, *, sent_bytes: 
 
 async def still_granted(database: Database, consent_id: str, now: datetime) -> bool:
     """Asked while a long delivery runs: a withdrawal stops it."""
-    async with database.transaction() as transaction:
-        consent = await consent_by_id(transaction, consent_id)
+    async with database.reading() as reading:
+        consent = await consent_by_id(reading, consent_id)
     return consent is not None and judge_consent(consent, consent.agency_id, now).allowed
 
 

@@ -81,15 +81,15 @@ async def open_link(database: Database, keyring: Keyring, *, code: str) -> Opene
     hashed = code_hash(keyring.site("link"), code)
     if hashed is None:
         return None
-    async with database.transaction() as transaction:
-        request = await request_by_code(transaction, hashed.hex())
+    async with database.reading() as reading:
+        request = await request_by_code(reading, hashed.hex())
         if request is None:
             return None
         asked = json.loads(request.items)
         documents = [item["document_id"] for item in asked if item["document_id"]]
-        versions = await VERSIONS.load(transaction.raw, "document_id", documents)
-        agency = (await AGENCIES.load(transaction.raw, "id", [request.agency_id]))[0]
-        officer = (await OFFICERS.load(transaction.raw, "id", [request.officer_id]))[0]
+        versions = await VERSIONS.load(reading.raw, "document_id", documents)
+        agency = (await AGENCIES.load(reading.raw, "id", [request.agency_id]))[0]
+        officer = (await OFFICERS.load(reading.raw, "id", [request.officer_id]))[0]
     ready = {version.document_id: version for version in versions if version.state == "ready"}
     items = tuple(
         AskedItem(str(number), item["type"], item["document_id"], ready.get(item["document_id"]))
@@ -199,8 +199,8 @@ async def decided_before(
     """What was granted and refused, for the browser that decided."""
     if request.consent_id is None:
         return (), ()
-    async with database.transaction() as transaction:
-        items = await items_of(transaction, request.consent_id)
+    async with database.reading() as reading:
+        items = await items_of(reading, request.consent_id)
     return (
         tuple(item.document_type for item in items if item.decision == "granted"),
         tuple(item.document_type for item in items if item.decision == "refused"),

@@ -17,7 +17,7 @@ from auth.tokens import TicketClaims, TicketDocument, TokenDesk, issue_ticket
 from auth.verdict import ALLOWED, AccessRefused, Refused, Verdict
 from exchange.acts import judged_officer, officer_details, officer_needs
 from storage.consents import CONSENTS, ITEMS, consent_by_id, items_of
-from storage.database import Database, Transaction
+from storage.database import Database, Reading
 from storage.documents import VERSIONS, DocumentVersion
 from storage.ids import new_id
 from storage.keyring import Keyring
@@ -52,12 +52,12 @@ async def issue(
     """``documents`` chooses among the granted ones; None means all. ``notice`` makes the citizen's message from
     types, service and time. Raises ``AccessRefused`` after the refusal is on record.
     """
-    async with database.transaction() as transaction:
-        consent = await consent_by_id(transaction, consent_id)
-        items = await items_of(transaction, consent_id)
+    async with database.reading() as reading:
+        consent = await consent_by_id(reading, consent_id)
+        items = await items_of(reading, consent_id)
         granted = {item.document_id for item in items if item.decision == "granted" and item.document_id}
         wanted = granted if documents is None else set(documents)
-        versions = await _newest(transaction, wanted)
+        versions = await _newest(reading, wanted)
     ticket_id = new_id("t")
     # A consent that nobody knows still leaves its entry, on the site's own trail.
     trail = keyring.site_trail() if consent is None else await keyring.trail(consent.subject_ref)
@@ -131,10 +131,10 @@ async def issue(
     return Issued(issue_ticket(desk, claims, now), life_s, tuple(versions))
 
 
-async def _newest(transaction: Transaction, documents: Collection[str]) -> list[DocumentVersion]:
+async def _newest(reading: Reading, documents: Collection[str]) -> list[DocumentVersion]:
     if len(documents) > MAX_DOCUMENTS:
         raise AccessRefused("too_many_documents")
-    rows = await VERSIONS.load(transaction.raw, "document_id", sorted(documents))
+    rows = await VERSIONS.load(reading.raw, "document_id", sorted(documents))
     ready = [row for row in rows if row.state == "ready"]
     return sorted(ready, key=lambda row: row.document_id)
 

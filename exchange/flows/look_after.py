@@ -28,8 +28,8 @@ async def readiness(database: Database, vault: Vault, appender: Appender) -> dic
 
 async def sent(database: Database, keyring: Keyring) -> list[dict[str, Any]]:
     """Sent messages as the contract's inbox has them, newest last."""
-    async with database.transaction() as transaction:
-        messages = await sent_messages(transaction, INBOX_MESSAGES)
+    async with database.reading() as reading:
+        messages = await sent_messages(reading, INBOX_MESSAGES)
     shown = []
     for message in messages:
         payload = json.loads(await keyring.unseal(message.subject_ref, "message", message.payload))
@@ -48,8 +48,8 @@ async def sent(database: Database, keyring: Keyring) -> list[dict[str, Any]]:
 
 
 async def _database(database: Database) -> None:
-    async with database.transaction() as transaction:
-        await transaction.raw.fetchval("SELECT size FROM log_head WHERE id = 1")
+    async with database.reading() as reading:
+        await reading.raw.fetchval("SELECT size FROM log_head WHERE id = 1")
 
 
 async def _answers(probe: Any) -> bool:

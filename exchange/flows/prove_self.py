@@ -45,8 +45,8 @@ class FactorState:
 
 
 async def factor_state(database: Database, *, target: Target, browser: str, now: datetime) -> FactorState:
-    async with database.transaction() as transaction:
-        challenges = await challenges_for(transaction, target.id)
+    async with database.reading() as reading:
+        challenges = await challenges_for(reading, target.id)
     live = challenges[-1] if challenges else None
     waiting = (
         live is not None and live.browser == browser and live.verified_at is None and now < live.expires_at

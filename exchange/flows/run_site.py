@@ -82,8 +82,8 @@ async def add_officer(
     password_hash: str,
 ) -> str:
     """Returns the officer's id. Raises ``AccessRefused`` for a taken username, an unknown agency or role."""
-    async with database.transaction() as transaction:
-        taken = await officer_by_username(transaction, username)
+    async with database.reading() as reading:
+        taken = await officer_by_username(reading, username)
     officer = Officer(new_id("off"), username, name, agency_id, counter, role, password_hash, active=True)
 
     def judge(facts: Facts, _now: datetime) -> Verdict:
@@ -105,8 +105,8 @@ async def set_officer_active(
     database: Database, keyring: Keyring, appender: Appender, *, username: str, active: bool
 ) -> None:
     """Suspend or resume; effective from the next batch on every replica. Raises ``AccessRefused``."""
-    async with database.transaction() as transaction:
-        row = await officer_by_username(transaction, username)
+    async with database.reading() as reading:
+        row = await officer_by_username(reading, username)
     officer_id = row.id if row else ""
 
     def judge(facts: Facts, _now: datetime) -> Verdict:
@@ -151,13 +151,13 @@ async def set_agency_active(keyring: Keyring, appender: Appender, *, agency_id: 
 
 
 async def list_agencies(database: Database) -> list[Agency]:
-    async with database.transaction() as transaction:
-        return await all_agencies(transaction)
+    async with database.reading() as reading:
+        return await all_agencies(reading)
 
 
 async def list_officers(database: Database) -> list[Officer]:
-    async with database.transaction() as transaction:
-        return await all_officers(transaction)
+    async with database.reading() as reading:
+        return await all_officers(reading)
 
 
 async def _administer(

@@ -43,8 +43,8 @@ async def sign_in(
     database: Database, keyring: Keyring, appender: Appender, *, username: str, password: str
 ) -> SignedIn:
     """Raises ``AccessRefused`` with ``sign_in_failed`` for every cause alike."""
-    async with database.transaction() as transaction:
-        row = await officer_by_username(transaction, username)
+    async with database.reading() as reading:
+        row = await officer_by_username(reading, username)
     matches = await _verify(row.password_hash if row else _nobody(), password)
     if row is None:
         raise AccessRefused("sign_in_failed")
@@ -83,8 +83,8 @@ async def sign_in(
 
 async def officer_of(database: Database, session_id: str) -> Officer | None:
     """Who a session belongs to; whether it may still act is judged in each act's own batch."""
-    async with database.transaction() as transaction:
-        found = await signed_in(transaction, session_id)
+    async with database.reading() as reading:
+        found = await signed_in(reading, session_id)
     if found is None or found[0].ended_at is not None:
         return None
     session, officer, agency = found

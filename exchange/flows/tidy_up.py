@@ -23,8 +23,8 @@ INTAKE_FORGOTTEN_AFTER = timedelta(minutes=10)
 
 async def close_abandoned(database: Database, keyring: Keyring, appender: Appender, *, now: datetime) -> int:
     """Write ``unknown`` for deliveries whose process died; returns how many."""
-    async with database.transaction() as transaction:
-        uses = await abandoned_uses(transaction, now - OUTCOME_WITHIN)
+    async with database.reading() as reading:
+        uses = await abandoned_uses(reading, now - OUTCOME_WITHIN)
     for use in uses:
         await _close(keyring, appender, use)
     return len(uses)

@@ -83,8 +83,8 @@ class Publisher:
 
     async def public(self) -> tuple[str, datetime] | None:
         """The published checkpoint and when it was signed; None while there is none."""
-        async with self._database.transaction() as transaction:
-            row = await transaction.raw.fetchrow(self._public)
+        async with self._database.reading() as reading:
+            row = await reading.raw.fetchrow(self._public)
         return None if row is None else (row["note"], row["created_at"])
 
     async def _run(self) -> None:

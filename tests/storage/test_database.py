@@ -118,3 +118,35 @@ async def test_the_application_cannot_change_the_log(database: Database) -> None
 def test_other_databases_are_refused(url: str) -> None:
     with pytest.raises(ValueError, match="postgresql"):
         plain_url(url)
+
+
+async def test_a_reader_cannot_write(database: Database) -> None:
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+        async with database.reading() as reading:
+            await reading.raw.execute(INSERT)
+    assert await _sites(database) == 0
+
+
+async def test_a_reader_that_was_cut_off_is_replaced(database: Database, database_url: str) -> None:
+    """F24: the pool notices the closed socket and connects anew."""
+    async with database.reading() as reading:
+        await reading.raw.fetchval("SELECT 1")
+    other = await asyncpg.connect(database_url)
+    await other.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = current_user"
+    )
+    await other.close()
+    await asyncio.sleep(0.05)  # the server's goodbye is on its way
+    async with database.reading() as reading:
+        assert await reading.raw.fetchval("SELECT 1") == 1
+
+
+async def test_a_reader_of_a_server_that_is_away() -> None:
+    nowhere = Database("postgresql://nobody:x@127.0.0.1:1/none")
+    try:
+        with pytest.raises(DatabaseUnavailable):
+            async with nowhere.reading():
+                pass
+    finally:
+        await nowhere.close()
