@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -30,11 +31,13 @@ from storage.keyring import Keyring, provider_for
 from storage.ledger.checkpoint import NoteSigner
 from storage.ledger.log import Appender
 from storage.ledger.publisher import Publisher, open_log
+from storage.ledger.refusals import RefusalBudget
 from storage.vault import Vault
 
 TIDY_PERIOD_S = 20.0
 MAIL_PERIOD_S = 1.0
 LOG_NAME = "akses"
+_log = logging.getLogger("berkas.app")
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -125,6 +128,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             desk=TokenDesk(settings.origin, settings.audience, keys),
             keys=keys,
             background=background,
+            sign_ins=RefusalBudget(),
             catalogue=catalogue,
             pages=Pages(Site(site_name, zone)),
             site_name=site_name,
@@ -136,17 +140,23 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
 
 
 def _loops(parts: Parts) -> None:
-    async def tidy() -> None:
-        now = clock()
-        await tidy_up.close_abandoned(parts.database, parts.keyring, parts.appender, now=now)
-        await tidy_up.sweep_intakes(parts.database, parts.vault, now=now)
+    async def reap() -> None:
+        await tidy_up.close_abandoned(parts.database, parts.keyring, parts.appender)
+
+    async def sweep() -> None:
+        await tidy_up.sweep_intakes(parts.database, parts.vault)
+        parts.keyring.forget_old()
+        parts.vault.forget_old()
+        for _, count in parts.sign_ins.owed():
+            _log.warning("sign-ins turned away", extra={"count": count})
 
     sender = notify.sender_for(parts.settings)
 
     async def send() -> None:
         await notify.deliver_due(parts.database, parts.keyring, sender, now=clock())
 
-    parts.background.repeat(tidy, TIDY_PERIOD_S)
+    parts.background.repeat(reap, TIDY_PERIOD_S)
+    parts.background.repeat(sweep, TIDY_PERIOD_S)
     parts.background.repeat(
         send, MAIL_PERIOD_S if parts.settings.mode == "production" else MAIL_PERIOD_S / 10
     )

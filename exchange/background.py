@@ -27,10 +27,12 @@ class Background:
         self._loops.append(asyncio.create_task(_repeat(work, period_s)))
 
     async def drain(self) -> None:
-        """Stop the loops, then wait for what was spawned."""
+        """Stop the loops, then wait for what was spawned, and for what that spawned."""
         for loop in self._loops:
             loop.cancel()
-        await asyncio.gather(*self._loops, *self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

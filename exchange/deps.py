@@ -28,6 +28,7 @@ from storage.database import Database
 from storage.keyring import Keyring
 from storage.ledger.log import Appender
 from storage.ledger.publisher import Publisher
+from storage.ledger.refusals import RefusalBudget
 from storage.vault import Vault
 
 BEARER = "bearer "
@@ -48,6 +49,7 @@ class Parts:
     desk: TokenDesk
     keys: KeySet
     background: Background
+    sign_ins: RefusalBudget
     catalogue: Catalogue
     pages: Pages
     site_name: str

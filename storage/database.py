@@ -11,6 +11,7 @@ SERIALIZABLE.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 import asyncpg
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -44,6 +46,13 @@ SESSION_SETTINGS = {
 SERIAL_SETTINGS = SESSION_SETTINGS | {"enable_seqscan": "off"}
 READING_SETTINGS = SERIAL_SETTINGS | {"default_transaction_read_only": "on"}
 
+# A standby may not know a withdrawal yet, so none is ever spoken to (F27).
+SERVER_KIND = "primary"
+COMMIT_PATIENCE_S = 6.0
+# A commit that waits for a standby must not be cut short by a timeout: PostgreSQL would then report it as done.
+_COMMIT = "SET LOCAL statement_timeout = 0; COMMIT"
+_NO_CLIENT_TIMEOUT_S = 86_400.0
+
 CONNECTION_ERRORS: tuple[type[BaseException], ...] = (
     OSError,
     TimeoutError,
@@ -56,6 +65,10 @@ CONNECTION_ERRORS: tuple[type[BaseException], ...] = (
     asyncpg.TooManyConnectionsError,
     asyncpg.QueryCanceledError,
     asyncpg.LockNotAvailableError,
+    # What asyncpg raises when the server's farewell has arrived and the end of the connection has not yet, and when a
+    # server is a standby.
+    asyncpg.InternalClientError,
+    PoolTimeoutError,
 )
 
 
@@ -89,6 +102,7 @@ class Database:
                 "timeout": CONNECT_TIMEOUT_S,
                 "command_timeout": COMMAND_TIMEOUT_S,
                 "server_settings": SESSION_SETTINGS,
+                "target_session_attrs": SERVER_KIND,
             },
         )
         self._sessions = async_sessionmaker(self._engine, class_=AsyncSession, expire_on_commit=False)
@@ -109,7 +123,11 @@ class Database:
             if self._readers is None:
                 self._readers = await self._reader_pool()
             async with self._readers.acquire(timeout=POOL_TIMEOUT_S) as raw:
-                yield Reading(raw)
+                try:
+                    yield Reading(raw)
+                except asyncpg.InternalClientError:
+                    raw.terminate()  # half closed: nobody shall be given it again
+                    raise
 
     async def _reader_pool(self) -> asyncpg.Pool:
         """Connects to nothing yet, so that it cannot fail and is made once."""
@@ -120,6 +138,7 @@ class Database:
             timeout=CONNECT_TIMEOUT_S,
             command_timeout=COMMAND_TIMEOUT_S,
             server_settings=READING_SETTINGS,
+            target_session_attrs=SERVER_KIND,
             reset=_nothing_to_reset,
         )
 
@@ -130,7 +149,8 @@ class Database:
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Commit when the block ends, roll back when it raises.
 
-        Raises ``DatabaseUnavailable`` when the server cannot be reached or goes away.
+        Raises ``DatabaseUnavailable`` when the server cannot be reached or goes away, ``CommitUnknown`` when it went
+        away during COMMIT.
         """
         with translated():
             session, raw = await self._opened()
@@ -141,7 +161,11 @@ class Database:
                     with contextlib.suppress(Exception):
                         await session.rollback()
                     raise
-                await session.commit()
+                try:
+                    with translated():
+                        await session.commit()
+                except DatabaseUnavailable as error:
+                    raise CommitUnknown(str(error)) from error
 
     async def _opened(self) -> tuple[AsyncSession, asyncpg.Connection]:
         # SQLAlchemy begins lazily: without one Core statement first, raw statements run outside any
@@ -156,7 +180,7 @@ class Database:
             except BaseException as error:
                 with contextlib.suppress(Exception):
                     await session.close()
-                if attempt == 1 and isinstance(error, DBAPIError):
+                if attempt == 1 and isinstance(error, DBAPIError | asyncpg.InternalClientError):
                     continue
                 raise
             if raw is None or not raw.is_in_transaction():
@@ -189,20 +213,28 @@ class SerialConnection:
         try:
             await connection.execute(f"BEGIN ISOLATION LEVEL READ COMMITTED; {lock}")
             yield connection
-        except CONNECTION_ERRORS as error:
-            await self._drop()
+        except (*CONNECTION_ERRORS, asyncpg.ReadOnlySQLTransactionError) as error:
+            self._drop()
             raise DatabaseUnavailable(type(error).__name__) from error
         except BaseException:
             try:
                 await connection.execute("ROLLBACK")
             except Exception:  # noqa: BLE001 - whatever it was, this connection is not used again
-                await self._drop()
+                self._drop()
             raise
-        try:
-            await connection.execute("COMMIT")
-        except CONNECTION_ERRORS as error:
-            await self._drop()
-            raise CommitUnknown(type(error).__name__) from error
+        await self._commit(connection)
+
+    async def _commit(self, connection: asyncpg.Connection) -> None:
+        """COMMIT is never cancelled: not by a caller, not by a timeout of ours or of the server's. When no answer comes
+        the connection is cut, which asks the server for nothing.
+        """
+        commit = asyncio.ensure_future(connection.execute(_COMMIT, timeout=_NO_CLIENT_TIMEOUT_S))
+        done, _ = await asyncio.wait({commit}, timeout=COMMIT_PATIENCE_S)
+        if done and commit.exception() is None:
+            return
+        self._drop()
+        error = (await asyncio.gather(commit, return_exceptions=True))[0]
+        raise CommitUnknown(type(error).__name__)
 
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():
@@ -212,12 +244,13 @@ class SerialConnection:
                     timeout=CONNECT_TIMEOUT_S,
                     command_timeout=COMMAND_TIMEOUT_S,
                     server_settings=SERIAL_SETTINGS,
+                    target_session_attrs=SERVER_KIND,
                 )
             except (*CONNECTION_ERRORS, asyncpg.PostgresError) as error:
                 raise DatabaseUnavailable(type(error).__name__) from error
         return self._connection
 
-    async def _drop(self) -> None:
+    def _drop(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(Exception):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
@@ -110,18 +110,17 @@ async def begin_intake(
     version: int,
     object_key: str,
     wrapped_key: bytes,
-    now: datetime,
-) -> None:
-    """The pending row, under the document's lock."""
-    await transaction.raw.execute(
+) -> datetime:
+    """The pending row, under the document's lock; returns when it began, by the clock that will judge it."""
+    began: datetime = await transaction.raw.fetchval(
         "INSERT INTO intake (object_key, document_id, version, wrapped_key, started_at) "
-        "VALUES ($1, $2, $3, $4, $5)",
+        "VALUES ($1, $2, $3, $4, clock_timestamp()) RETURNING started_at",
         object_key,
         document_id,
         version,
         wrapped_key,
-        now,
     )
+    return began
 
 
 async def next_version(transaction: Transaction, document_id: str) -> int:
@@ -139,14 +138,14 @@ async def end_intake(transaction: Transaction, object_key: str) -> None:
     await transaction.raw.execute("DELETE FROM intake WHERE object_key = $1", object_key)
 
 
-async def forgotten_intakes(reading: Reading, before: datetime) -> list[str]:
-    """Object keys of intakes that began before ``before`` and never became a version. The batch refuses an intake
-    of that age, so none of these objects can still become one (F23).
+async def forgotten_intakes(reading: Reading, older_than: timedelta) -> list[str]:
+    """Object keys of intakes of that age that never became a version. The batch refuses an intake of that age by the
+    same clock, so none of these objects can still become one (F23).
     """
     rows = await reading.raw.fetch(
-        "SELECT object_key FROM intake WHERE started_at < $1 "
+        "SELECT object_key FROM intake WHERE started_at < clock_timestamp() - $1::interval "
         "AND NOT EXISTS (SELECT 1 FROM document_version v WHERE v.object_key = intake.object_key) LIMIT 500",
-        before,
+        older_than,
     )
     return [row["object_key"] for row in rows]
 

@@ -27,7 +27,7 @@ class UploadBroken(StorageError):
 
 
 class DatabaseUnavailable(StorageError):
-    """The database cannot be reached, or went away before COMMIT was sent: nothing was kept."""
+    """The database cannot be reached, is a standby, or went away before COMMIT was sent: nothing was kept."""
 
 
 class CommitUnknown(StorageError):
@@ -52,6 +52,10 @@ class ClockWentBack(LedgerUnavailable):
 
 class LedgerHalted(LedgerUnavailable):
     """History was changed under the ledger; nothing is written until an operator has looked."""
+
+
+class OutcomeUnknown(LedgerUnavailable):
+    """No answer in time: the act may stand or not. Whoever asked must look before cleaning up or doing it again."""
 
 
 class LedgerBusy(LedgerUnavailable):

@@ -178,6 +178,12 @@ class Keyring:
         trail = await self.trail(subject_ref)
         return unwrap(trail.key, sealed, _field_ad(subject_ref, purpose))
 
+    def forget_old(self) -> None:
+        """Let go of keys that may not be used any more; called every 20 s."""
+        now_s = time.monotonic()
+        for subject_ref in [ref for ref, cached in self._cache.items() if cached.until_s <= now_s]:
+            del self._cache[subject_ref]
+
     async def _unwrapped(self, subject_ref: str) -> _Unwrapped:
         cached = self._cache.get(subject_ref)
         if cached is not None and cached.until_s > time.monotonic():

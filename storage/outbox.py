@@ -9,6 +9,8 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
+import sqlalchemy as sa
+
 from storage.database import Database, Reading, Transaction
 from storage.ids import new_id
 from storage.keyring import Keyring, seal_field
@@ -33,6 +35,11 @@ class Message:
 
 
 MESSAGES = FactTable(Message, "outbox")
+sa.Index(
+    "ix_outbox_waiting",
+    MESSAGES.table.c.next_try_at,
+    postgresql_where=MESSAGES.table.c.state == sa.literal_column("'waiting'"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +91,7 @@ async def claim_due(transaction: Transaction, now: datetime, until: datetime, li
     """Take what is due and keep it from other workers until ``until``; a worker that dies loses only its claim."""
     rows = await transaction.raw.fetch(
         "UPDATE outbox SET next_try_at = $2 WHERE id IN (SELECT id FROM outbox WHERE state = 'waiting' "
-        "AND next_try_at <= $1 ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED) RETURNING id",
+        "AND next_try_at <= $1 ORDER BY next_try_at LIMIT $3 FOR UPDATE SKIP LOCKED) RETURNING id",
         now,
         until,
         limit,
@@ -103,6 +110,15 @@ async def settle_message(
         attempts,
         next_try_at,
     )
+
+
+async def message_counts(reading: Reading) -> dict[str, int]:
+    """How many wait and how many were given up: what an operator must know."""
+    row = await reading.raw.fetchrow(
+        "SELECT count(*) FILTER (WHERE state = 'waiting') AS waiting, count(*) FILTER (WHERE state = 'dead') AS dead "
+        "FROM outbox WHERE state <> 'sent'"
+    )
+    return dict(row)
 
 
 async def sent_messages(reading: Reading, limit: int) -> list[Message]:

@@ -38,6 +38,16 @@ class Contact:
     set_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """The citizen's first visit is on record; ``id`` is the reference."""
+
+    id: str
+    enrolled_by: str
+    enrolled_at: datetime
+
+
+ENROLMENTS = FactTable(Enrolment, "enrolment")
 CONTACTS = FactTable(Contact, "contact", groups=("subject_ref",))
 
 

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import hashlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 
 from storage.blobs import Blobs, new_object_key
@@ -68,7 +68,7 @@ class Opened:
     sha256: str
     size: int
     whole: bytes | None
-    parts: AsyncIterator[bytes] | None
+    parts: AsyncGenerator[bytes, None] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +171,12 @@ class Vault:
         self._places[document_id, version] = place
         return place
 
+    def forget_old(self) -> None:
+        """Let go of keys that may not be used any more; called every 20 s."""
+        now_s = time.monotonic()
+        for name in [name for name, place in self._places.items() if place.until_s <= now_s]:
+            del self._places[name]
+
     async def _fetched(self, place: Place) -> bytes | None:
         if place.size > WHOLE_LIMIT_BYTES:
             return None
@@ -188,7 +194,7 @@ class Vault:
         first = await anext(parts)
         return Opened(place.media_type, place.sha256, place.size, None, _chained(first, parts))
 
-    async def _parts(self, place: Place, associated: bytes) -> AsyncIterator[bytes]:
+    async def _parts(self, place: Place, associated: bytes) -> AsyncGenerator[bytes, None]:
         opener = Opener(place.data_key, associated, place.cipher_size)
         async with contextlib.aclosing(self._blobs.stream(place.object_key, place.cipher_size)) as stream:
             async for chunk in stream:
@@ -229,7 +235,8 @@ def _forget(task: asyncio.Task[bytes | None]) -> None:
         task.exception()  # a read that nobody wants any more may fail in silence
 
 
-async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for part in rest:
-        yield part
+async def _chained(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async with contextlib.aclosing(rest):
+        yield first
+        async for part in rest:
+            yield part

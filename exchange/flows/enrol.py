@@ -23,9 +23,8 @@ from storage.ids import new_id
 from storage.keyring import Keyring, seal_field
 from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
-from storage.ledger.tables import SUBJECT_TRAILS
 from storage.ledger.work import Event, Trail, Work
-from storage.subjects import CONTACTS, Contact, insert_subject, subject_by_nik
+from storage.subjects import CONTACTS, ENROLMENTS, Contact, Enrolment, insert_subject, subject_by_nik
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +61,10 @@ async def enrol(
         verdict = judged_officer(facts, officer, now)
         if not verdict.allowed:
             return verdict
-        return ALLOWED if facts.get(SUBJECT_TRAILS, trail.subject_ref) is None else Refused("known_subject")
+        return ALLOWED if facts.get(ENROLMENTS, trail.subject_ref) is None else Refused("known_subject")
 
-    def apply(facts: Facts, _now: datetime, _verdict: Verdict) -> None:
+    def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
+        facts.put(ENROLMENTS, Enrolment(trail.subject_ref, officer.id, now))
         for row in rows:
             facts.put(CONTACTS, row)
 
@@ -73,7 +73,7 @@ async def enrol(
             kind="contact",
             caller=officer.actor,
             trail=trail,
-            load=[*officer_needs(officer), Need(SUBJECT_TRAILS, trail.subject_ref)],
+            load=[*officer_needs(officer), Need(ENROLMENTS, trail.subject_ref)],
             judge=judge,
             apply=apply,
             events=lambda _facts, _now, _verdict: [

@@ -184,7 +184,8 @@ async def withdraw(
     settled = await appender.submit(
         Work(
             kind="withdraw",
-            caller=officer.actor if officer else f"citizen:{trail.subject_ref}",
+            # Counted apart: nothing that was refused elsewhere may keep a withdrawal waiting.
+            caller=f"withdraw:{by.actor if isinstance(by, Officer) else by.browser}",
             trail=trail,
             load=[
                 Need(CONSENTS, consent_id),

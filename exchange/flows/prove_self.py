@@ -103,7 +103,7 @@ async def send_code(
     settled = await appender.submit(
         Work(
             kind="factor",
-            caller=f"citizen:{target.subject_ref}",
+            caller=f"factor:{target.id}",
             trail=trail,
             load=_needs(target),
             judge=judge,
@@ -157,7 +157,7 @@ async def verify_code(
     settled = await appender.submit(
         Work(
             kind="factor",
-            caller=f"citizen:{target.subject_ref}",
+            caller=f"factor:{target.id}",
             trail=trail,
             load=_needs(target),
             judge=judge,

@@ -1,13 +1,16 @@
 """An officer signs in and out.
 
-1. verify the password in a bounded pool (argon2id is slow on purpose)
-2. one batch item: the session, and the entry, allowed or refused
-An unknown username costs the same time and leaves no entry: anonymous callers must not grow the ledger.
+1. a name that was tried too often this minute is turned away, known or not
+2. verify the password in a bounded pool (argon2id is slow on purpose)
+3. one batch item: the session, and the entry, allowed or refused
+An unknown username costs the same time and leaves no entry: anonymous callers must not grow the ledger. Tries are counted
+apart from what the officer does: who guesses a password must not lock its owner out of a session.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,6 +26,7 @@ from storage.database import Database
 from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
+from storage.ledger.refusals import RefusalBudget
 from storage.ledger.work import Event, Work
 
 # RFC 9106, the library's low-memory profile; two threads leave a core for everything else.
@@ -40,9 +44,27 @@ class SignedIn:
 
 
 async def sign_in(
+    database: Database,
+    keyring: Keyring,
+    appender: Appender,
+    attempts: RefusalBudget,
+    *,
+    username: str,
+    password: str,
+) -> SignedIn:
+    """Raises ``AccessRefused`` with ``sign_in_failed`` for every cause alike, ``TooManyRefusals``."""
+    name = hashlib.sha256(username.encode()).hexdigest()
+    attempts.check(name)
+    try:
+        return await _signed_in(database, keyring, appender, username=username, password=password)
+    except AccessRefused:
+        attempts.note(name)
+        raise
+
+
+async def _signed_in(
     database: Database, keyring: Keyring, appender: Appender, *, username: str, password: str
 ) -> SignedIn:
-    """Raises ``AccessRefused`` with ``sign_in_failed`` for every cause alike."""
     async with database.reading() as reading:
         row = await officer_by_username(reading, username)
     matches = await _verify(row.password_hash if row else _nobody(), password)
@@ -64,7 +86,7 @@ async def sign_in(
     settled = await appender.submit(
         Work(
             kind="officer",
-            caller=f"officer:{row.id}",
+            caller="",  # counted by ``attempts``
             trail=trail,
             load=[Need(OFFICERS, row.id), Need(AGENCIES, row.agency_id)],
             judge=judge,
@@ -111,7 +133,7 @@ async def sign_out(keyring: Keyring, appender: Appender, *, officer: Officer) ->
     await appender.submit(
         Work(
             kind="officer",
-            caller=officer.actor,
+            caller="",
             trail=trail,
             load=[Need(SESSIONS, officer.session_id)],
             judge=lambda _facts, _now: ALLOWED,

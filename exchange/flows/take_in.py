@@ -5,7 +5,9 @@
 3. one streamed read-back, compared by digest
 4. one batch item: ``ready``, the older version superseded, the entry
 5. the answer
-Whatever breaks before 4 leaves nothing: the object is deleted at once, or ten minutes later by ``tidy_up``.
+What is refused leaves nothing: the object is deleted at once. Whatever broke without a definite answer (a store or a
+ledger that went away, a caller that was cancelled) is left to ``tidy_up``, which looks ten minutes later: an object that
+may have become a version is never deleted on suspicion.
 """
 
 from __future__ import annotations
@@ -29,7 +31,16 @@ from storage.documents import (
     next_version,
     version_id,
 )
-from storage.errors import KeyMissing, StorageError, UploadBroken
+from storage.errors import (
+    JudgeFailed,
+    KeyMissing,
+    LedgerBusy,
+    StorageError,
+    StoreUnavailable,
+    TooManyRefusals,
+    UploadBroken,
+    WorkPoisoned,
+)
 from storage.keyring import Keyring, seal_field
 from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
@@ -38,6 +49,8 @@ from storage.vault import NewPlace, Stored, Vault
 
 # An intake older than this may not become ready; ``tidy_up`` deletes only what is older still (F23).
 INTAKE_LIFE = timedelta(minutes=9)
+# With one of these the batch did not take the paper, for certain.
+NOT_KEPT = (AccessRefused, JudgeFailed, WorkPoisoned, LedgerBusy, TooManyRefusals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +72,6 @@ async def take_in(
     paper: Paper,
     body: Body,
     limit_bytes: int,
-    now: datetime,
 ) -> Taken:
     """Raises ``AccessRefused`` (after the refusal is on record), ``UploadBroken`` and storage errors."""
     try:
@@ -70,10 +82,13 @@ async def take_in(
     if reason := unfit(document_type, shareable, paper, body, limit_bytes):
         await _refused(appender, officer, trail, document_type.code, reason)
         raise AccessRefused(reason)
-    place = await _reserved(database, keyring, vault, trail, document_type, paper, now)
+    place, began = await _reserved(database, keyring, vault, trail, document_type, paper)
     try:
         stored = await vault.put(place, inspected(body), body.size)
-        taken = await _kept(appender, officer, trail, document_type, paper, body, place, stored, now)
+    except StoreUnavailable:
+        with contextlib.suppress(StorageError):
+            await vault.discard(place.object_key)  # and once more later: a late PUT may still end
+        raise
     except BaseException as error:
         await _discarded(database, vault, place)
         if isinstance(error, Turned):
@@ -82,9 +97,19 @@ async def take_in(
         if isinstance(error, UploadBroken):
             await _refused(appender, officer, trail, document_type.code, "upload_broken")
         raise
+    row = _version(officer, trail, document_type, paper, body, place, stored, began)
+    try:
+        arrival = _Arrival(officer, trail, row, began)
+        settled = await appender.submit(arrival.work())
+        settled.verdict.enforce()
+    except NOT_KEPT:
+        await _discarded(database, vault, place)
+        raise
+    taken = arrival.taken
     if taken.created:
-        async with database.transaction() as transaction:
-            await end_intake(transaction, place.object_key)
+        with contextlib.suppress(StorageError):  # the paper stands; its pending row goes with the next sweep
+            async with database.transaction() as transaction:
+                await end_intake(transaction, place.object_key)
     else:
         await _discarded(database, vault, place)
     return taken
@@ -97,8 +122,7 @@ async def _reserved(
     trail: Trail,
     document_type: DocumentType,
     paper: Paper,
-    now: datetime,
-) -> NewPlace:
+) -> tuple[NewPlace, datetime]:
     about = keyring.keyed_hash("about", paper.about) if paper.about else ""
     kind = "/".join((paper.level or "", paper.background or "", about))
     await keyring.document_key(trail.subject_ref)  # resolved before anything is locked
@@ -106,87 +130,84 @@ async def _reserved(
         document_id = await locked_document(transaction, trail.subject_ref, document_type.code, kind)
         version = await next_version(transaction, document_id)
         place = await vault.new_place(trail.subject_ref, document_id, version)
-        await begin_intake(
+        began = await begin_intake(
             transaction,
             document_id=document_id,
             version=version,
             object_key=place.object_key,
             wrapped_key=place.wrapped_key,
-            now=now,
         )
-    return place
+    return place, began
 
 
-async def _kept(
-    appender: Appender,
-    officer: Officer,
-    trail: Trail,
-    document_type: DocumentType,
-    paper: Paper,
-    body: Body,
-    place: NewPlace,
-    stored: Stored,
-    started_at: datetime,
-) -> Taken:
-    row = _version(officer, trail, document_type, paper, body, place, stored, started_at)
-    answer = {"version": row, "created": True}
+class _Arrival:
+    """The batch item of a paper that has come in: judged, kept, told. ``taken`` is the answer once it was allowed."""
 
-    def judge(facts: Facts, now: datetime) -> Verdict:
-        verdict = judged_officer(facts, officer, now)
-        if verdict.allowed and now - started_at > INTAKE_LIFE:
+    def __init__(self, officer: Officer, trail: Trail, row: DocumentVersion, began: datetime) -> None:
+        self.taken = Taken(row, created=True)
+        self._officer = officer
+        self._trail = trail
+        self._row = row
+        self._began = began
+        self._superseded: list[int] = []
+
+    def work(self) -> Work[Verdict]:
+        return Work(
+            kind="intake",
+            caller=self._officer.actor,
+            trail=self._trail,
+            load=[*officer_needs(self._officer), Need(VERSIONS, self._row.document_id, "document_id")],
+            judge=self._judge,
+            apply=self._apply,
+            events=self._events,
+        )
+
+    def _versions(self, facts: Facts) -> list[DocumentVersion]:
+        return facts.group(VERSIONS, "document_id", self._row.document_id)
+
+    def _same(self, facts: Facts) -> DocumentVersion | None:
+        ready = (version for version in self._versions(facts) if version.state == "ready")
+        return next((version for version in ready if version.sha256 == self._row.sha256), None)
+
+    def _judge(self, facts: Facts, now: datetime) -> Verdict:
+        verdict = judged_officer(facts, self._officer, now)
+        if not verdict.allowed:
+            return verdict
+        if now - self._began > INTAKE_LIFE:
             return Refused("intake_too_slow")
-        return verdict
+        # A copy that began earlier and arrives later must not take the place of the newer one.
+        newer = any(version.version >= self._row.version for version in self._versions(facts))
+        return Refused("intake_overtaken") if newer and self._same(facts) is None else verdict
 
-    def same(facts: Facts) -> DocumentVersion | None:
-        ready = [v for v in facts.group(VERSIONS, "document_id", place.document_id) if v.state == "ready"]
-        return next((v for v in ready if v.sha256 == row.sha256), None)
-
-    def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
-        if (known := same(facts)) is not None:
-            answer.update(version=known, created=False)
+    def _apply(self, facts: Facts, now: datetime, _verdict: Verdict) -> None:
+        self._superseded = []  # a batch may be judged again after a lost connection
+        if (known := self._same(facts)) is not None:
+            self.taken = Taken(known, created=False)
             return
-        for older in facts.group(VERSIONS, "document_id", place.document_id):
+        for older in self._versions(facts):
             if older.state == "ready":
+                self._superseded.append(older.version)
                 facts.put(VERSIONS, replace(older, state="superseded"))
-        fresh = replace(row, taken_at=now)
-        answer.update(version=fresh, created=True)
-        facts.put(VERSIONS, fresh)
+        self.taken = Taken(replace(self._row, taken_at=now), created=True)
+        facts.put(VERSIONS, self.taken.version)
 
-    def events(facts: Facts, _now: datetime, verdict: Verdict) -> list[Event]:
-        kept = answer["version"]
-        if not verdict.allowed or not isinstance(kept, DocumentVersion):
-            return [_event(officer, trail, document_type.code)]
-        doc = {"id": kept.document_id, "ver": kept.version, "sha256": kept.sha256}
-        told = [_event(officer, trail, document_type.code, doc=doc, same=None if answer["created"] else True)]
-        older = [
-            v.version
-            for v in facts.group(VERSIONS, "document_id", place.document_id)
-            if v.state == "superseded"
+    def _events(self, _facts: Facts, _now: datetime, verdict: Verdict) -> list[Event]:
+        if not verdict.allowed:
+            return [_event(self._officer, self._trail, self._row.type)]
+        kept = self.taken.version
+        told = [
+            self._told(
+                {"id": kept.document_id, "ver": kept.version, "sha256": kept.sha256},
+                same=None if self.taken.created else True,
+            )
         ]
-        if answer["created"] and older:
-            by = {"id": kept.document_id, "ver": max(older), "superseded_by": kept.version}
-            told.append(replace(_event(officer, trail, document_type.code, doc=by), type="supersede"))
+        for number in self._superseded:
+            doc = {"id": kept.document_id, "ver": number, "superseded_by": kept.version}
+            told.append(replace(self._told(doc), type="supersede"))
         return told
 
-    settled = await appender.submit(
-        Work(
-            kind="intake",
-            caller=officer.actor,
-            trail=trail,
-            load=[
-                *officer_needs(officer),
-                Need(VERSIONS, row.id),
-                Need(VERSIONS, place.document_id, "document_id"),
-            ],
-            judge=judge,
-            apply=apply,
-            events=events,
-        )
-    )
-    settled.verdict.enforce()
-    kept = answer["version"]
-    assert isinstance(kept, DocumentVersion)  # noqa: S101 - set by apply
-    return Taken(kept, bool(answer["created"]))
+    def _told(self, doc: dict[str, object], **members: object) -> Event:
+        return _event(self._officer, self._trail, self._row.type, doc=doc, **members)
 
 
 def _version(

@@ -14,20 +14,27 @@ from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
 from storage.ledger.work import Event, Work
-from storage.tickets import USES, TicketUse, abandoned_uses
+from storage.tickets import USES, TicketUse, overdue_uses, still_open
 from storage.vault import Vault
 
-OUTCOME_WITHIN = timedelta(seconds=60)
 INTAKE_FORGOTTEN_AFTER = timedelta(minutes=10)
 
 
-async def close_abandoned(database: Database, keyring: Keyring, appender: Appender, *, now: datetime) -> int:
-    """Write ``unknown`` for deliveries whose process died; returns how many."""
+async def close_abandoned(database: Database, keyring: Keyring, appender: Appender) -> int:
+    """Write ``unknown`` for deliveries whose process died; returns how many. One that cannot be closed now does not keep
+    the others.
+    """
     async with database.reading() as reading:
-        uses = await abandoned_uses(reading, now - OUTCOME_WITHIN)
+        uses = await overdue_uses(reading)
+    closed = 0
     for use in uses:
-        await _close(keyring, appender, use)
-    return len(uses)
+        with contextlib.suppress(StorageError):
+            async with database.reading() as reading:
+                still = await still_open(reading, use)  # another replica may have been first
+            if still:
+                await _close(keyring, appender, use)
+                closed += 1
+    return closed
 
 
 async def _close(keyring: Keyring, appender: Appender, use: TicketUse) -> None:
@@ -38,7 +45,7 @@ async def _close(keyring: Keyring, appender: Appender, use: TicketUse) -> None:
 
     def apply(facts: Facts, _now: datetime, _verdict: Verdict) -> None:
         current = facts.get(USES, use.id)
-        if current is not None and current.open and current.opened_at == use.opened_at:
+        if current is not None and current.open and current.due_at == use.due_at:
             facts.put(USES, replace(current, open=False))
 
     details = {
@@ -50,7 +57,7 @@ async def _close(keyring: Keyring, appender: Appender, use: TicketUse) -> None:
     await appender.submit(
         Work(
             kind="outcome",
-            caller="system",
+            caller="",
             trail=trail,
             load=[Need(USES, use.id)],
             judge=lambda _facts, _now: ALLOWED,
@@ -60,11 +67,11 @@ async def _close(keyring: Keyring, appender: Appender, use: TicketUse) -> None:
     )
 
 
-async def sweep_intakes(database: Database, vault: Vault, *, now: datetime) -> int:
+async def sweep_intakes(database: Database, vault: Vault) -> int:
     """Delete the objects and rows of intakes that never ended; returns how many (I2: gone within ten minutes)."""
     async with database.transaction() as transaction:
         await finished_intakes(transaction)
-        forgotten = await forgotten_intakes(transaction, now - INTAKE_FORGOTTEN_AFTER)
+        forgotten = await forgotten_intakes(transaction, INTAKE_FORGOTTEN_AFTER)
     for object_key in forgotten:
         with contextlib.suppress(StorageError):
             await vault.discard(object_key)

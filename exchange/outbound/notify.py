@@ -1,7 +1,7 @@
 """Messages to citizens leave here, after commit, from the outbox; never a document.
 
 E-mail goes over SMTP. SMS and WhatsApp need a provider's contract: without one their messages stay waiting and, after a
-day of tries, count as dead, which an operator sees. The sandbox sends nothing: its inbox shows what would have gone.
+day of tries, count as dead: `berkas doctor` counts them. The sandbox sends nothing: its inbox shows what would have gone.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import aiosmtplib
 
 from exchange.settings import Settings
 from storage.database import Database
+from storage.errors import KeyMissing, SealBroken
 from storage.keyring import Keyring
 from storage.outbox import Message, claim_due, settle_message
 
@@ -116,4 +117,8 @@ async def _sent(keyring: Keyring, sender: Sender, message: Message) -> str:
     except NotSent as error:
         _log.warning("message not sent", extra={"channel": message.channel, "cause": str(error)})
         return "waiting" if message.attempts + 1 < ATTEMPTS else "dead"
+    except (SealBroken, KeyMissing, ValueError) as error:
+        # A message that cannot be opened never will be; it must not keep the others (F38).
+        _log.error("message cannot be opened", extra={"cause": type(error).__name__})
+        return "dead"
     return "sent"

@@ -54,7 +54,12 @@ class ReadinessIn(Strict):
 async def sign_in_(parts: Wired, body: Credentials, response: Response) -> dict[str, Any]:
     """Anyone with a username and password. Sets the session cookie; one entry, allowed or refused."""
     signed = await sign_in.sign_in(
-        parts.database, parts.keyring, parts.appender, username=body.username, password=body.password
+        parts.database,
+        parts.keyring,
+        parts.appender,
+        parts.sign_ins,
+        username=body.username,
+        password=body.password,
     )
     secure = parts.settings.secure
     name = session_cookie(parts.settings)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 
 from fastapi import APIRouter, Depends, Response
@@ -61,15 +61,20 @@ class Delivered(Response):
         sent_bytes = 0
         complete = False
         try:
-            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            async for part in self._body():
-                await send({"type": "http.response.body", "body": part, "more_body": True})
-                # An empty part waits until the one before has left our buffer.
-                await send({"type": "http.response.body", "body": b"", "more_body": True})
-                if await _gone(receive):
-                    return
-                sent_bytes += len(part)
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            # The store's connection is given back at once, however this ends; a reader that is too slow is cut off.
+            async with (
+                asyncio.timeout(self._released.delivery.limit_s),
+                contextlib.aclosing(self._body()) as body,
+            ):
+                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+                async for part in body:
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
+                    # An empty part waits until the one before has left our buffer.
+                    await send({"type": "http.response.body", "body": b"", "more_body": True})
+                    if await _gone(receive):
+                        return
+                    sent_bytes += len(part)
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
             complete = sent_bytes == self._released.opened.size
         finally:
             outcome = record_outcome(
@@ -77,7 +82,7 @@ class Delivered(Response):
             )
             self._parts.background.spawn(outcome)
 
-    async def _body(self) -> AsyncIterator[bytes]:
+    async def _body(self) -> AsyncGenerator[bytes, None]:
         opened = self._released.opened
         if opened.whole is not None:
             yield opened.whole
@@ -85,13 +90,14 @@ class Delivered(Response):
         if opened.parts is None:
             return
         checked = clock()
-        async for part in opened.parts:
-            now = clock()
-            if now - checked > RECHECK_PERIOD:
-                checked = now
-                if not await still_granted(self._parts.database, self._released.delivery.consent_id, now):
-                    raise ConnectionAbortedError("the consent was withdrawn while the delivery ran")
-            yield part
+        async with contextlib.aclosing(opened.parts) as parts:
+            async for part in parts:
+                now = clock()
+                if now - checked > RECHECK_PERIOD:
+                    checked = now
+                    if not await still_granted(self._parts.database, self._released.delivery.consent_id, now):
+                        raise ConnectionAbortedError("the consent was withdrawn while the delivery ran")
+                yield part
 
 
 async def _gone(receive: Receive) -> bool:

@@ -90,7 +90,6 @@ async def take_in_document(
         paper=paper,
         body=_body(request, parts.settings.upload_idle_limit_s),
         limit_bytes=parts.settings.upload_limit_bytes,
-        now=clock(),
     )
     if not taken.created:
         response.status_code = 200

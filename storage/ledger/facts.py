@@ -9,6 +9,7 @@ after it and go to the database together.
 from __future__ import annotations
 
 import dataclasses
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, ClassVar, Generic, NewType, Protocol, TypeVar, get_args, get_type_hints
@@ -119,6 +120,7 @@ class Facts:
 
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str], Any] = {}
+        self._members: dict[tuple[str, str, str], set[str]] = defaultdict(set)
         self._read: set[tuple[str, str, str]] = set()
         self._changed: dict[FactTable[Any], dict[str, None]] = {}
         self._journal: list[tuple[FactTable[Any], str, Any]] = []
@@ -143,8 +145,7 @@ class Facts:
         size, root, at, now, *found = row
         for ((table, column), keys), rows in zip(wanted.items(), found, strict=True):
             for record in rows or ():
-                fact = table.row(*record)
-                facts._rows[table.name, fact.id] = fact
+                facts._keep(table, table.row(*record))
             facts._read.update((table.name, column, key) for key in keys)
         return facts, Head(size, bytes(root), at, now)
 
@@ -161,17 +162,21 @@ class Facts:
             raise LookupError(
                 f"{table.name}.{column}: a judge asked for a group that its work did not declare"
             )
-        rows = [
-            row for (name, _), row in self._rows.items() if name == table.name and getattr(row, column) == key
-        ]
-        return sorted(rows, key=lambda row: row.id)
+        ids = sorted(self._members.get((table.name, column, key), ()))
+        rows = [self._rows[table.name, row_id] for row_id in ids if (table.name, row_id) in self._rows]
+        return [row for row in rows if getattr(row, column) == key]
 
     def put(self, table: FactTable[R], row: R) -> None:
         """Insert or replace; seen by every later item of the batch."""
         key = (table.name, row.id)
         self._journal.append((table, row.id, self._rows.get(key)))
-        self._rows[key] = row
+        self._keep(table, row)
         self._changed.setdefault(table, {})[row.id] = None
+
+    def _keep(self, table: FactTable[Any], row: Any) -> None:
+        self._rows[table.name, row.id] = row
+        for column in table.groups:
+            self._members[table.name, column, getattr(row, column)].add(row.id)
 
     def mark(self) -> int:
         return len(self._journal)

@@ -11,7 +11,6 @@ one disk sync serves the whole batch. Nothing here signs: the publisher does, fr
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -30,35 +29,30 @@ from storage.errors import (
     LedgerBusy,
     LedgerHalted,
     LedgerUnavailable,
+    OutcomeUnknown,
     WorkPoisoned,
 )
 from storage.ledger.facts import Facts, Head, Need
 from storage.ledger.merkle import Edge
-from storage.ledger.page import Page, committed_items, read_edge
+from storage.ledger.page import Page, committed_items, read_edges
 from storage.ledger.receipt import Receipt
 from storage.ledger.refusals import RefusalBudget
 from storage.ledger.tables import SUBJECT_TRAILS
-from storage.ledger.work import Event, Settled, Trail, V, VerdictLike, Work
+from storage.ledger.work import Event, Noted, Settled, Trail, V, VerdictLike, Work, note
 
 MAX_BATCH_ITEMS = 512
 MAX_WAITING_ITEMS = 2048
 CLOCK_TOLERANCE = timedelta(seconds=5)
 # 5 tries within about three seconds outlast a restart of PostgreSQL; then the callers get their 503.
 RECONNECT_DELAYS_S = (0.0, 0.1, 0.3, 0.8, 1.6)
+# Whoever asked gets an answer within this time (I10), also when the database says nothing at all.
+ANSWER_WITHIN_S = 9.0
 AGGREGATE_PERIOD_S = 5.0
 PATIENCE_S = 0.005
 # The lock is a statement of its own: facts that the locking statement itself read could predate it.
 _LOCK = "SELECT FROM log_head WHERE id = 1 FOR UPDATE"
 
 _log = logging.getLogger("berkas.ledger")
-
-
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """A refusal that the ledger itself writes down."""
-
-    reason: str | None
-    allowed: bool = False
 
 
 @dataclass(slots=True)
@@ -79,7 +73,6 @@ class Appender:
         self._queue: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
         self._edge = Edge()
-        self._seen_size = 0
         self._halted: str | None = None
         self._stopping = False
         self._budget = RefusalBudget()
@@ -95,7 +88,7 @@ class Appender:
         if self._tasks:
             worker, aggregates = self._tasks
             aggregates.cancel()
-            await asyncio.gather(worker, aggregates, return_exceptions=True)
+            await asyncio.shield(asyncio.gather(worker, aggregates, return_exceptions=True))
         await self._connection.close()
 
     @property
@@ -113,7 +106,8 @@ class Appender:
         ``patient`` work (an outcome, which nobody waits for) does not wake an idle appender at once: it goes with the
         next batch, or alone after 5 ms.
         Raises ``LedgerBusy`` (2,048 wait), ``LedgerUnavailable``, ``LedgerHalted``, ``TooManyRefusals``,
-        ``JudgeFailed`` or ``WorkPoisoned``; in every case nothing of the act took effect.
+        ``JudgeFailed`` or ``WorkPoisoned``: nothing of the act took effect. Raises ``OutcomeUnknown`` when there was no
+        answer in time: the act may stand.
         """
         if self._halted is not None:
             raise LedgerHalted(self._halted)
@@ -128,7 +122,11 @@ class Appender:
             asyncio.get_running_loop().call_later(PATIENCE_S, self._wake.set)
         else:
             self._wake.set()
-        return await waiting.answer
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                return await waiting.answer
+        except TimeoutError:
+            raise OutcomeUnknown("no answer in time") from None
 
     async def _supervise(self) -> None:
         while not (self._stopping and not self._queue):
@@ -142,7 +140,7 @@ class Appender:
                 await self._settle(batch)
             except Exception as error:  # noqa: BLE001 - the supervisor answers 503 and goes on
                 _log.exception("appender restarted", extra={"error": type(error).__name__})
-                _fail(batch, LedgerUnavailable("restarted"))
+                _fail(batch, OutcomeUnknown("restarted"))
 
     def _take(self) -> list[_Waiting]:
         batch: list[_Waiting] = []
@@ -155,21 +153,27 @@ class Appender:
     async def _settle(self, batch: list[_Waiting]) -> None:
         """Commit the batch and answer; look before doing anything twice."""
         held: dict[str, Settled[Any] | JudgeFailed] = {}
+        if self._halted is not None:
+            _fail(batch, LedgerHalted(self._halted))
+            return
         failure: Exception = LedgerUnavailable("database")
         unknown = False
         for delay_s in RECONNECT_DELAYS_S:
-            await asyncio.sleep(delay_s)
+            if delay_s:
+                await asyncio.sleep(delay_s)
+                batch = [waiting for waiting in batch if not waiting.answer.done()]
             try:
                 await self._attempt(batch, held, look_up=unknown)
             except CommitUnknown:
                 unknown = True
+                failure = OutcomeUnknown("the connection was lost during COMMIT")
             except DatabaseUnavailable:
                 continue
             except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, UnicodeError):
                 await self._bisect(batch)
                 return
             except (LedgerHalted, ClockWentBack) as error:
-                failure = error
+                failure = OutcomeUnknown(str(error)) if unknown else error
                 break
             else:
                 self._answer(batch, held)
@@ -191,27 +195,37 @@ class Appender:
             for work in works:
                 held[work.id] = _judged(work, facts, page, head.now)
             if works:
-                await page.write(connection)
+                await self._write(page, connection)
         self._edge = page.edge
-        self._seen_size = page.edge.size
         if self._on_commit is not None:
             self._on_commit()
+
+    async def _write(self, page: Page, connection: asyncpg.Connection) -> None:
+        """Raises ``LedgerHalted`` when an entry stands already where the head says that there is none."""
+        try:
+            await page.write(connection)
+        except asyncpg.UniqueViolationError as error:
+            if error.table_name in {"log_entry", "log_node"}:
+                self._halt("entries exist behind the head")
+            raise
 
     async def _edge_at(self, connection: asyncpg.Connection, head: Head) -> Edge:
         """A copy of the right edge at the locked head: our own when size and root agree, else read again.
 
-        Raises ``LedgerHalted`` when the head is behind one already seen or does not match its own nodes: then
-        history was changed under us and nothing more may be written on it.
+        Raises ``LedgerHalted`` when the head is behind one already seen, does not follow from it, or does not match its
+        own nodes: then history was changed under us and nothing more may be written on it.
         """
-        size, root = head.size, head.root
-        if size < self._seen_size:
-            self._halt(f"the head went back from {self._seen_size} to {size} entries")
-        if self._edge.size == size and self._edge.root() == root:
-            return self._edge.copy()
-        edge = await read_edge(connection, size)
-        if edge is None or edge.root() != root:
+        size, root, seen = head.size, head.root, self._edge
+        if size < seen.size:
+            self._halt(f"the head went back from {seen.size} to {size} entries")
+        if size == seen.size and root == seen.root():
+            return seen.copy()
+        then, now = await read_edges(connection, seen.size, size)
+        if then is None or then.root() != seen.root():
+            self._halt(f"the first {seen.size} entries are not those that were seen before")
+        if now is None or now.root() != root:
             self._halt(f"the tree of {size} entries does not have the root that its head states")
-        return edge  # type: ignore[return-value]  # _halt raises
+        return now  # type: ignore[return-value]  # _halt raises
 
     def _halt(self, reason: str) -> None:
         self._halted = reason
@@ -228,8 +242,8 @@ class Appender:
         poisoned = batch[0]
         _log.error("poisoned item", extra={"kind": poisoned.work.kind})
         if poisoned.work.kind != "poison":
-            note = _note("poison", self._site_trail, "unstorable", {"of": poisoned.work.kind})
-            await self._settle([_Waiting(note, asyncio.get_running_loop().create_future())])
+            told = note("poison", self._site_trail, "unstorable", {"of": poisoned.work.kind})
+            await self._settle([_Waiting(told, asyncio.get_running_loop().create_future())])
         _fail(batch, WorkPoisoned(poisoned.work.kind))
 
     def _answer(self, batch: list[_Waiting], held: dict[str, Settled[Any] | JudgeFailed]) -> None:
@@ -249,11 +263,11 @@ class Appender:
         while True:
             await asyncio.sleep(AGGREGATE_PERIOD_S)
             for caller, count in self._budget.owed():
-                note = _note(
-                    "refusals", self._site_trail, "too_many_refusals", {"caller": caller, "count": count}
-                )
-                with contextlib.suppress(LedgerBusy, LedgerHalted, LedgerUnavailable, ClockWentBack):
-                    await self.submit(note)
+                details = {"caller": caller, "count": count}
+                try:
+                    await self.submit(note("refusals", self._site_trail, "too_many_refusals", details))
+                except LedgerUnavailable:
+                    self._budget.owe(caller, count)
 
 
 def _judged(work: Work[Any], facts: Facts, page: Page, now: datetime) -> Settled[Any] | JudgeFailed:
@@ -269,17 +283,6 @@ def _judged(work: Work[Any], facts: Facts, page: Page, now: datetime) -> Settled
         return JudgeFailed(work.kind)
     document_id, version = work.released or (None, None)
     return Settled(verdict, Receipt(index, leaf, verdict.allowed, now, document_id, version))
-
-
-def _note(kind: str, trail: Trail, reason: str, details: dict[str, Any]) -> Work[Noted]:
-    return Work(
-        kind=kind,
-        caller="system",
-        trail=trail,
-        load=(),
-        judge=lambda _facts, _now: Noted(reason),
-        events=lambda _facts, _now, _verdict: [Event(kind, trail, "system", details)],
-    )
 
 
 def _fail(batch: list[_Waiting], error: Exception) -> None:

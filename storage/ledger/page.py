@@ -103,19 +103,27 @@ async def committed_items(connection: asyncpg.Connection, item_ids: Sequence[str
     return {row["item_id"] for row in await connection.fetch(statement, item_ids)}
 
 
-async def read_edge(connection: asyncpg.Connection, size: int) -> Edge | None:
-    """The right edge from the stored nodes; None when one is missing."""
-    peaks: list[bytes] = []
-    for level, index in peak_positions(size):
-        if level == 0:
-            entry = await connection.fetchval("SELECT entry FROM log_entry WHERE idx = $1", index)
-            peak = None if entry is None else leaf_hash(bytes(entry))
-        else:
-            stored = await connection.fetchval(
-                "SELECT hash FROM log_node WHERE level = $1 AND idx = $2", level, index
-            )
-            peak = None if stored is None else bytes(stored)
-        if peak is None:
-            return None
-        peaks.append(peak)
-    return Edge(size, peaks)
+_STORED = """
+SELECT p.level, p.idx, CASE WHEN p.level = 0 THEN e.entry ELSE n.hash END
+FROM unnest($1::smallint[], $2::bigint[]) AS p (level, idx)
+LEFT JOIN log_entry e ON p.level = 0 AND e.idx = p.idx
+LEFT JOIN log_node n ON n.level = p.level AND n.idx = p.idx
+"""
+
+
+async def read_edges(connection: asyncpg.Connection, *sizes: int) -> list[Edge | None]:
+    """The right edges of trees of these sizes from the stored nodes, in one round trip (the head is locked meanwhile);
+    None for one of which a node is missing.
+    """
+    wanted = sorted({position for size in sizes for position in peak_positions(size)})
+    levels, indexes = [level for level, _ in wanted], [index for _, index in wanted]
+    stored = {
+        (level, index): leaf_hash(bytes(value)) if level == 0 else bytes(value)
+        for level, index, value in await connection.fetch(_STORED, levels, indexes)
+        if value is not None
+    }
+    edges: list[Edge | None] = []
+    for size in sizes:
+        peaks = [stored.get(position) for position in peak_positions(size)]
+        edges.append(None if None in peaks else Edge(size, [peak for peak in peaks if peak is not None]))
+    return edges

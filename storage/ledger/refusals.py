@@ -41,6 +41,8 @@ class RefusalBudget:
         raise TooManyRefusals(retry_after_s=MINUTE_S - int(now_s % MINUTE_S))
 
     def note(self, caller: str) -> None:
+        if not caller:
+            return
         minute = int(self._clock() // MINUTE_S)
         count = self._counts.get(caller)
         if count is None or count.minute != minute:
@@ -55,6 +57,10 @@ class RefusalBudget:
             self._settle(caller, self._counts.pop(caller))
         owed, self._owed = self._owed, []
         return owed
+
+    def owe(self, caller: str, count: int) -> None:
+        """Told later: the ledger could not write."""
+        self._owed.append((caller, count))
 
     def _settle(self, caller: str, count: _Count | None) -> None:
         if count is not None and count.turned_away:

@@ -52,12 +52,13 @@ async def verify(
     """Raises ``DatabaseUnavailable`` and ``CheckpointRefused`` (a malformed ``vkey``)."""
     findings = Findings()
     verifier = NoteVerifier(vkey)
+    # The checkpoints first: one that is signed after the head was read is not one that the head does not know.
+    wanted = await _checkpoints(database, verifier, outside, findings)
     async with database.transaction() as transaction:
         head = await transaction.raw.fetchrow("SELECT size, root, origin FROM log_head WHERE id = 1")
     if head is None:
         findings.problems.append("there is no log")
         return findings
-    wanted = await _checkpoints(database, verifier, outside, findings)
     await _walk(database, head["size"], wanted, findings)
     if findings.root != bytes(head["root"]).hex() and not findings.problems:
         findings.problems.append(f"the head's root is not that of its {head['size']} entries")
@@ -118,8 +119,8 @@ async def _walk(database: Database, size: int, wanted: dict[int, list[bytes]], f
             print(f"{edge.size} of {size} entries", file=sys.stderr)
     findings.size = edge.size
     findings.root = (edge.root() if edge.size else EMPTY_ROOT).hex()
-    if await _surplus(database, size):
-        findings.problems.append(f"entries exist behind the head's {size}")
+    if await _surplus(database):
+        findings.problems.append("entries exist behind the head")
 
 
 async def _chunks(
@@ -150,11 +151,13 @@ async def _finished_nodes(transaction: Transaction, start: int, stop: int) -> di
     return nodes
 
 
-async def _surplus(database: Database, size: int) -> bool:
+async def _surplus(database: Database) -> bool:
+    """In one statement: the log may be growing while it is verified."""
+    statement = (
+        "SELECT EXISTS (SELECT 1 FROM log_entry WHERE idx >= (SELECT size FROM log_head WHERE id = 1))"
+    )
     async with database.transaction() as transaction:
-        return bool(
-            await transaction.raw.fetchval("SELECT EXISTS (SELECT 1 FROM log_entry WHERE idx >= $1)", size)
-        )
+        return bool(await transaction.raw.fetchval(statement))
 
 
 async def _bodies(database: Database, keyring: Keyring, size: int, findings: Findings) -> None:

@@ -56,7 +56,8 @@ def nothing(_facts: Facts, _now: datetime, _verdict: Any) -> None:
 class Work(Generic[V]):
     """One item of a batch.
 
-    ``judge`` decides on the working copy. ``apply`` changes it and is called only when the verdict is allowed;
+    ``caller`` is whose refusals are counted (``refusals.py``); an empty one is never turned away: for acts that cannot be
+    refused or are counted elsewhere. ``judge`` decides on the working copy. ``apply`` changes it and is called only when the verdict is allowed;
     ``apply_refused`` is for the few refusals that change something themselves (a wrong one-time code uses up a
     try). ``events`` names the entries, at least one, allowed or refused. ``released`` says which document
     version a Receipt shall open.
@@ -80,3 +81,23 @@ class Settled(Generic[V]):
 
     verdict: V
     receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A refusal that the ledger itself writes down."""
+
+    reason: str | None
+    allowed: bool = False
+
+
+def note(kind: str, trail: Trail, reason: str, details: dict[str, Any]) -> Work[Noted]:
+    """An entry of the ledger about itself: a poisoned item, a caller that was turned away."""
+    return Work(
+        kind=kind,
+        caller="",
+        trail=trail,
+        load=(),
+        judge=lambda _facts, _now: Noted(reason),
+        events=lambda _facts, _now, _verdict: [Event(kind, trail, "system", details)],
+    )

@@ -98,7 +98,7 @@ async def open_counter(parts: Parts) -> Counter:
         password_hash=await sign_in.hash_password(password),
     )
     signed = await sign_in.sign_in(
-        parts.database, parts.keyring, parts.appender, username=username, password=password
+        parts.database, parts.keyring, parts.appender, parts.sign_ins, username=username, password=password
     )
     return Counter(signed.officer, signed.secret, signed.csrf, session_cookie(parts.settings))
 
@@ -169,7 +169,6 @@ async def _asked(parts: Parts, counter: Counter, number: int, size_bytes: int) -
         paper=Paper(),
         body=Body("image/jpeg", len(content), hashlib.sha256(content).digest(), chunks()),
         limit_bytes=parts.settings.upload_limit_bytes,
-        now=clock(),
     )
     opened = await _requested(parts, counter, subject_ref)
     browser = browser_hash(parts.keyring.site("one-time-code"), secrets.token_urlsafe(32))

@@ -53,7 +53,12 @@ async def _made(parts: Parts) -> dict[str, Any]:
     officers = [await _officer(parts, person) for person in world.officers]
     first = officers[0]
     signed = await sign_in.sign_in(
-        parts.database, parts.keyring, parts.appender, username=first["username"], password=first["password"]
+        parts.database,
+        parts.keyring,
+        parts.appender,
+        parts.sign_ins,
+        username=first["username"],
+        password=first["password"],
     )
     made = [await _citizen(parts, signed.officer, citizen, world) for citizen in world.citizens]
     await sign_in.sign_out(parts.keyring, parts.appender, officer=signed.officer)
@@ -148,5 +153,4 @@ async def _paper(
         ),
         body=uploads.Body(media_type, len(content), hashlib.sha256(content).digest(), chunks()),
         limit_bytes=parts.settings.upload_limit_bytes,
-        now=clock(),
     )
