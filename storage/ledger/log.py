@@ -48,6 +48,7 @@ RECONNECT_DELAYS_S = (0.0, 0.1, 0.3, 0.8, 1.6)
 # Whoever asked gets an answer within this time (I10), also when the database says nothing at all.
 ANSWER_WITHIN_S = 9.0
 AGGREGATE_PERIOD_S = 5.0
+PLACES_IN_THE_LOG = frozenset({"log_entry_pkey", "log_node_pkey", "audit_event_pkey"})
 PATIENCE_S = 0.005
 # The lock is a statement of its own: facts that the locking statement itself read could predate it.
 _LOCK = "SELECT FROM log_head WHERE id = 1 FOR UPDATE"
@@ -205,7 +206,7 @@ class Appender:
         try:
             await page.write(connection)
         except asyncpg.UniqueViolationError as error:
-            if error.table_name in {"log_entry", "log_node"}:
+            if error.constraint_name in PLACES_IN_THE_LOG:
                 self._halt("entries exist behind the head")
             raise
 
@@ -243,7 +244,9 @@ class Appender:
         _log.error("poisoned item", extra={"kind": poisoned.work.kind})
         if poisoned.work.kind != "poison":
             told = note("poison", self._site_trail, "unstorable", {"of": poisoned.work.kind})
-            await self._settle([_Waiting(told, asyncio.get_running_loop().create_future())])
+            noted = _Waiting(told, asyncio.get_running_loop().create_future())
+            await self._settle([noted])
+            noted.answer.exception()  # nobody else looks at it
         _fail(batch, WorkPoisoned(poisoned.work.kind))
 
     def _answer(self, batch: list[_Waiting], held: dict[str, Settled[Any] | JudgeFailed]) -> None:
