@@ -49,8 +49,8 @@ READING_SETTINGS = SERIAL_SETTINGS | {"default_transaction_read_only": "on"}
 # A standby may not know a withdrawal yet, so none is ever spoken to (F27).
 SERVER_KIND = "primary"
 COMMIT_PATIENCE_S = 6.0
-# A commit that waits for a standby must not be cut short by a timeout: PostgreSQL would then report it as done.
-_COMMIT = "SET LOCAL statement_timeout = 0; COMMIT"
+# A commit that waits for a standby must not be cancelled by the driver's timeout: PostgreSQL would report it as done.
+# (Its own statement_timeout does not reach into COMMIT.)
 _NO_CLIENT_TIMEOUT_S = 86_400.0
 
 CONNECTION_ERRORS: tuple[type[BaseException], ...] = (
@@ -225,10 +225,10 @@ class SerialConnection:
         await self._commit(connection)
 
     async def _commit(self, connection: asyncpg.Connection) -> None:
-        """COMMIT is never cancelled: not by a caller, not by a timeout of ours or of the server's. When no answer comes
+        """COMMIT is never cancelled: not by a caller, not by a timeout of ours. When no answer comes
         the connection is cut, which asks the server for nothing.
         """
-        commit = asyncio.ensure_future(connection.execute(_COMMIT, timeout=_NO_CLIENT_TIMEOUT_S))
+        commit = asyncio.ensure_future(connection.execute("COMMIT", timeout=_NO_CLIENT_TIMEOUT_S))
         done, _ = await asyncio.wait({commit}, timeout=COMMIT_PATIENCE_S)
         if done and commit.exception() is None:
             return
