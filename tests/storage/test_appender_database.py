@@ -118,8 +118,9 @@ async def test_entries_behind_the_head_stop_writing(database: Database, database
 
 
 async def test_a_commit_that_waits_is_never_cancelled(postgres: PostgresServer, template: str) -> None:
-    """A standby that is away holds COMMIT. Wrong version: a timeout of the client or the server cancels the wait; then
-    PostgreSQL has committed without the standby and says so, and what was acknowledged is lost with a failover."""
+    """A standby that is away holds COMMIT: nobody is told that the act is durable, everybody is answered in time, and
+    when the standby is back the act stands once. (Wrong version: answering what the look-up finds without committing the
+    look-up, which waits for the standby too.)"""
     await _execute(postgres.superuser, "ALTER SYSTEM SET synchronous_standby_names = 'away'")
     database = None
     try:
