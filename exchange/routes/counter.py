@@ -89,6 +89,7 @@ async def sign_out(parts: Wired, officer: CurrentOfficer, response: Response) ->
 
 @router.get("/services", operation_id="listServices", summary="The services of this deployment")
 async def services(parts: Wired) -> dict[str, Any]:
+    """Any signed-in officer. Code, agency and names; what a service requires is under its code."""
     rows = parts.catalogue.services.values()
     return {
         "data": [
@@ -100,6 +101,7 @@ async def services(parts: Wired) -> dict[str, Any]:
 
 @router.get("/services/{code}", operation_id="getService", summary="One service with its requirements")
 async def service(parts: Wired, code: str) -> dict[str, Any]:
+    """Any signed-in officer. The requirements as the catalogue has them, with their sources."""
     found = parts.catalogue.services.get(code)
     if found is None:
         raise AccessRefused("service_unknown")
@@ -108,6 +110,7 @@ async def service(parts: Wired, code: str) -> dict[str, Any]:
 
 @router.get("/document-types", operation_id="listDocumentTypes", summary="The document types")
 async def document_types(parts: Wired) -> dict[str, Any]:
+    """Any signed-in officer. ``stored`` is false for what is bound to one request and never kept."""
     rows = parts.catalogue.document_types.values()
     return {
         "data": [

@@ -20,6 +20,7 @@ router = APIRouter()
 
 @router.get("/health/live", operation_id="live", summary="The process answers", tags=["Operations"])
 async def live() -> dict[str, str]:
+    """Anyone. Looks at nothing: for who restarts processes."""
     return {"status": "ok"}
 
 
@@ -49,6 +50,7 @@ async def log_key(parts: Wired) -> Response:
 
 @router.get("/.well-known/jwks.json", operation_id="getKeys", summary="Public signing keys", tags=["Log"])
 async def jwks(parts: Wired) -> dict[str, Any]:
+    """Anyone. RFC 7517: the keys that sign tickets, consents and receipts now."""
     return parts.keys.jwks()
 
 
@@ -56,6 +58,7 @@ async def jwks(parts: Wired) -> dict[str, Any]:
     "/.well-known/jwks-archive.json", operation_id="getRetiredKeys", summary="Retired keys", tags=["Log"]
 )
 async def jwks_archive(parts: Wired) -> dict[str, Any]:
+    """Anyone. Every key that was ever used, so that an old receipt can be checked."""
     return parts.keys.jwks_archive()
 
 
