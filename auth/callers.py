@@ -56,6 +56,11 @@ def session_of(secret: str) -> OfficerSession:
     return OfficerSession("s_" + "".join(reversed(characters)), csrf)
 
 
+def same_bytes(left: bytes, right: bytes) -> bool:
+    """Compare in constant time."""
+    return hmac.compare_digest(left, right)
+
+
 def same_text(left: str, right: str) -> bool:
     """Compare in constant time."""
     return hmac.compare_digest(left.encode(), right.encode())

@@ -18,6 +18,7 @@ SESSION_LIFE_LIMIT = timedelta(hours=8)
 FACTOR_LIFE = timedelta(minutes=15)
 CODE_LIFE = timedelta(minutes=5)
 CODE_TRIES = 5
+TRIES_COME_BACK_AFTER = timedelta(hours=24)
 CODE_SENDS_PER_HOUR = 3
 REDELIVERY_WINDOW = timedelta(seconds=120)
 REDELIVERY_ATTEMPTS = 3
@@ -32,11 +33,19 @@ LEGAL_CHANGES: dict[tuple[str, str], str] = {
     ("granted", "withdraw"): "withdrawn",
     ("partial", "withdraw"): "withdrawn",
 }
+# A consent exists from its decision on; one that was refused is evidence and never changes.
+CONSENT_AFTER: dict[str, str] = {"grant_all": "active", "grant_some": "active", "refuse": "refused"}
+CONSENT_CHANGES: dict[tuple[str, str], str] = {("active", "withdraw"): "withdrawn"}
 
 
 def changed(state: str, act: str) -> str | None:
-    """The state after ``act``; None when the law of the table does not know this change."""
+    """The state of a request after ``act``; None when the law of the table does not know this change."""
     return LEGAL_CHANGES.get((state, act))
+
+
+def must_change(state: str, act: str) -> str:
+    """For who has judged before. Raises ``LookupError`` for a change that the table does not know: a bug."""
+    return LEGAL_CHANGES[state, act]
 
 
 class SessionFact(Protocol):
@@ -53,6 +62,8 @@ class SessionFact(Protocol):
 class ActiveFact(Protocol):
     """An officer or an agency."""
 
+    @property
+    def id(self) -> str: ...
     @property
     def active(self) -> bool: ...
 
@@ -121,6 +132,8 @@ def judge_session(
     """A signed-in officer of an active agency: idle at most 15 minutes, 8 hours in all."""
     if session is None or session.ended_at is not None:
         return Refused("session_ended")
+    if officer is not None and officer.id != session.officer_id:
+        return Refused("session_ended")
     if now - session.last_seen_at > SESSION_IDLE_LIMIT or now - session.created_at > SESSION_LIFE_LIMIT:
         return Refused("session_expired")
     if officer is None or not officer.active:
@@ -157,15 +170,19 @@ def judge_code(
     """
     if request is not None and (refused := _open_request(request, now)):
         return refused
-    if wrong_tries(challenges) >= CODE_TRIES:
+    if tries_left(challenges, now, for_ever=request is not None) == 0:
         return Refused("tries_spent")
     if live is None or live.browser != browser or now >= live.expires_at or live.verified_at is not None:
         return Refused("code_unknown")
     return ALLOWED if right else Refused("code_wrong")
 
 
-def wrong_tries(challenges: Sequence[ChallengeFact]) -> int:
-    return sum(challenge.tries for challenge in challenges)
+def tries_left(challenges: Sequence[ChallengeFact], now: datetime, *, for_ever: bool) -> int:
+    """Five for a request, which they end. A citizen's own link lives a year: there they come back after a day, or anybody
+    who was sent it could close it for good, and with it the way to withdraw.
+    """
+    counted = [c for c in challenges if for_ever or now - c.sent_at < TRIES_COME_BACK_AFTER]
+    return max(0, CODE_TRIES - sum(challenge.tries for challenge in counted))
 
 
 def factor_passed(challenges: Sequence[ChallengeFact], browser: str, now: datetime) -> bool:
@@ -239,7 +256,7 @@ def judge_withdrawal(consent: ConsentFact | None) -> Verdict:
     """UU 27/2022 art. 40: may be taken back at any time, once."""
     if consent is None:
         return Refused("consent_unknown")
-    return ALLOWED if consent.state == "active" else Refused("consent_not_active")
+    return ALLOWED if (consent.state, "withdraw") in CONSENT_CHANGES else Refused("consent_not_active")
 
 
 def first_refusal(*verdicts: Verdict) -> Verdict:

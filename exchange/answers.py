@@ -8,7 +8,7 @@ from datetime import datetime
 from fastapi import Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from exchange.deps import BROWSER_COOKIE, Browser, Parts
+from exchange.deps import Browser, Parts, browser_cookie
 from exchange.pages import CONTENT_SECURITY_POLICY
 from exchange.pages import messages as words
 from exchange.pages.contents import paper_words
@@ -99,5 +99,10 @@ def _remember(parts: Parts, browser: Browser, response: Response) -> None:
     if browser.is_new:
         secure = parts.settings.secure
         response.set_cookie(
-            BROWSER_COOKIE, browser.cookie, httponly=True, samesite="lax", secure=secure, path="/"
+            browser_cookie(parts.settings),
+            browser.cookie,
+            httponly=True,
+            samesite="lax",
+            secure=secure,
+            path="/",
         )

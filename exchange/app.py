@@ -18,12 +18,14 @@ from exchange.background import Background
 from exchange.deps import Parts, clock
 from exchange.edge import Edge
 from exchange.flows import run_site, tidy_up
+from exchange.flows.sign_in import ATTEMPTS_PER_MINUTE
 from exchange.outbound import notify
 from exchange.pages import Pages
 from exchange.pages.views import Site
 from exchange.requirements.catalogue import load_catalogue
 from exchange.routes import consent, counter, delivery, operations, papers, trail
 from exchange.settings import Settings, SettingsRefused
+from storage import schema
 from storage.agencies import site as read_site
 from storage.blobs import Blobs
 from storage.database import Database
@@ -48,6 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with wired(settings) as parts:
             app.state.parts = parts
+            _loops(parts)
             yield
 
     sandbox = settings.mode == "sandbox"
@@ -58,6 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json" if sandbox else None,
+        redirect_slashes=False,  # a redirect would be made from the caller's Host (A52)
     )
     app.state.settings = settings
     errors.install(app)
@@ -78,7 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 @contextlib.asynccontextmanager
 async def wired(settings: Settings) -> AsyncIterator[Parts]:
-    """Every part, opened in order and closed in reverse. The command line uses it without the web.
+    """Every part, opened in order and closed in reverse. The command line uses it without the web and its loops.
 
     Raises ``SettingsRefused`` and what the parts raise when they cannot start.
     """
@@ -101,6 +105,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             await blobs.ensure_bucket()
         else:
             await _refuse_unsafe_database(database)
+            await _refuse_another_schema(database)
         origin = await open_log(database, f"{urlsplit(settings.origin).netloc}/{LOG_NAME}")
         signer = NoteSigner(origin, keyring.site("log-seed"))
         publisher = Publisher(database, signer, at_once=settings.mode == "sandbox")
@@ -128,14 +133,13 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             desk=TokenDesk(settings.origin, settings.audience, keys),
             keys=keys,
             background=background,
-            sign_ins=RefusalBudget(),
+            sign_ins=RefusalBudget(per_minute=ATTEMPTS_PER_MINUTE),
             catalogue=catalogue,
             pages=Pages(Site(site_name, zone)),
             site_name=site_name,
             zone=zone,
             log_origin=origin,
         )
-        _loops(parts)
         yield parts
 
 
@@ -179,6 +183,15 @@ async def _refuse_unsafe_database(database: Database) -> None:
         for name in ("fsync", "synchronous_commit", "full_page_writes"):
             if await transaction.raw.fetchval("SELECT current_setting($1)", name) == "off":
                 raise SettingsRefused(f"PostgreSQL runs with {name} off")
+
+
+async def _refuse_another_schema(database: Database) -> None:
+    """Without the newest revision the triggers that keep the log append-only may be missing."""
+    found = await schema.current_revision(database)
+    if found != schema.HEAD:
+        raise SettingsRefused(
+            f"the database is at revision {found or 'none'}, this release needs {schema.HEAD}: run `berkas migrate`"
+        )
 
 
 def _secret(settings: Settings, name: str) -> str:

@@ -32,7 +32,6 @@ from storage.ledger.refusals import RefusalBudget
 from storage.vault import Vault
 
 BEARER = "bearer "
-BROWSER_COOKIE = "berkas-peramban"
 _UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -82,6 +81,11 @@ def session_cookie(settings: Settings) -> str:
     return "__Host-berkas" if settings.secure else "berkas"
 
 
+def browser_cookie(settings: Settings) -> str:
+    """``__Host-`` keeps a neighbouring name from planting a cookie whose value it knows."""
+    return "__Host-berkas-peramban" if settings.secure else "berkas-peramban"
+
+
 async def current_officer(request: Request) -> Officer:
     """The signed-in officer. Raises ``AccessRefused``; a changing call needs ``X-CSRF-Token`` too."""
     parts = parts_of(request)
@@ -91,10 +95,7 @@ async def current_officer(request: Request) -> Officer:
     session = session_of(secret)
     if request.method in _UNSAFE and not same_text(request.headers.get("x-csrf-token", ""), session.csrf):
         raise AccessRefused("csrf")
-    officer = await officer_of(parts.database, session.id)
-    if officer is None:
-        raise AccessRefused("session_ended")
-    return officer
+    return await officer_of(parts.database, session.id, now=clock())
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ class Browser:
 
 async def browser_of(request: Request) -> Browser:
     parts = parts_of(request)
-    cookie = request.cookies.get(BROWSER_COOKIE, "")
+    cookie = request.cookies.get(browser_cookie(parts.settings), "")
     is_new = len(cookie) < 32  # noqa: PLR2004 - shorter than any that we gave
     if is_new:
         cookie = secrets.token_urlsafe(32)

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from auth.tokens import TokenRefused
 from auth.verdict import AccessRefused
+from exchange.flows.sign_in import SignInBusy
 from exchange.problems import PROBLEMS, Problem, problem_for
 from exchange.requirements.numbers import NumberError
 from exchange.requirements.selection import NotRequired
@@ -26,6 +27,7 @@ _log = logging.getLogger("berkas.web")
 # Every exception class of the lower rooms that may reach a route (a rule test holds the table complete).
 TABLE: dict[type[Exception], str] = {
     TokenRefused: "BK-4001",
+    SignInBusy: "BK-5006",
     NumberError: "BK-2003",
     NotRequired: "BK-2031",
     storage_errors.StorageError: "BK-9001",
@@ -44,6 +46,7 @@ TABLE: dict[type[Exception], str] = {
     storage_errors.TooManyRefusals: "BK-1006",
     storage_errors.JudgeFailed: "BK-9001",
     storage_errors.WorkPoisoned: "BK-2001",
+    storage_errors.Unstorable: "BK-2001",
 }
 
 _NUMBER_CODES = {"number": "BK-3009", "contact": "BK-2005"}

@@ -127,6 +127,8 @@ _ALL = (
     _p("BK-5005", 503, "Hasil belum diketahui", "Outcome not known yet",
        "Periksa keadaannya sebelum mengulang; mengulang unggahan yang sama aman.",
        "Look at how it stands before you repeat it; sending the same file again is safe.", retry=True),
+    _p("BK-5006", 503, "Terlalu banyak yang sedang masuk", "Too many sign-ins at once",
+       "Coba lagi sesuai Retry-After.", "Try again as Retry-After says.", retry=True),
     _p("BK-5004", 502, "Berkas tersimpan rusak", "Stored file is broken",
        "Hubungi operator; tidak ada bita yang salah yang dikirim.", "Tell the operator; no wrong byte was served."),
     _p("BK-9001", 500, "Kesalahan di dalam sistem", "Internal error",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Reference = Annotated[str, Field(pattern=r"^sbj_[0-9A-HJKMNP-TV-Z]{26}$")]
 
@@ -13,3 +14,24 @@ class Strict(BaseModel):
     """Unknown members are refused: nobody sets what is not theirs to set (A37)."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    @field_validator("*")
+    @classmethod
+    def _no_control_characters(cls, value: Any) -> Any:
+        """A name, a note or an id is one line of text: nothing breaks a log line or a row (A50)."""
+        for text in _texts(value):
+            if not text.isprintable():
+                raise ValueError("control characters are not allowed")
+        return value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            yield name
+            yield from _texts(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from _texts(member)

@@ -23,7 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from storage.errors import CommitUnknown, DatabaseUnavailable
+from storage.errors import CommitUnknown, DatabaseUnavailable, Unstorable
 
 CONNECT_TIMEOUT_S = 3.0
 COMMAND_TIMEOUT_S = 8.0
@@ -263,11 +263,17 @@ async def _nothing_to_reset(_connection: asyncpg.Connection) -> None:
 
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
-    """Turn "the server is away" of both libraries into ``DatabaseUnavailable``; let every other error through."""
+    """Turn "the server is away" of both libraries into ``DatabaseUnavailable`` and "no such value can be kept" into
+    ``Unstorable``; let every other error through.
+    """
     try:
         yield
+    except (asyncpg.DataError, UnicodeError) as error:
+        raise Unstorable(type(error).__name__) from error
     except DBAPIError as error:
         cause = error.orig.__cause__ if error.orig is not None else None
+        if isinstance(cause, asyncpg.DataError | UnicodeError):
+            raise Unstorable(type(cause).__name__) from error
         if error.connection_invalidated or isinstance(cause, CONNECTION_ERRORS):
             raise DatabaseUnavailable(type(cause or error).__name__) from error
         raise

@@ -30,6 +30,10 @@ class DatabaseUnavailable(StorageError):
     """The database cannot be reached, is a standby, or went away before COMMIT was sent: nothing was kept."""
 
 
+class Unstorable(StorageError):
+    """A value that the database cannot hold, for example text with a NUL."""
+
+
 class CommitUnknown(StorageError):
     """The connection failed while COMMIT was under way: the caller must look before it does anything twice."""
 

@@ -86,6 +86,20 @@ class Keyring:
         for purpose in SITE_PURPOSES:
             self._site[purpose] = await self.site_secret(purpose, purpose, new_data_key(), now)
 
+    async def open_existing(self) -> None:
+        """Load the site's secrets and make none: for who only reads. Raises ``KeyMissing``."""
+        async with self._database.reading() as reading:
+            rows = await reading.raw.fetch(
+                "SELECT purpose, kid, wrapped, root_key_id, root_key_version FROM site_key WHERE purpose = kid"
+            )
+        for row in rows:
+            opened = await self._provider.unwrap(
+                _wrapped(row, "wrapped"), _site_ad(row["purpose"], row["kid"])
+            )
+            self._site[row["purpose"]] = opened
+        if missing := set(SITE_PURPOSES) - set(self._site):
+            raise KeyMissing(f"the site has no secret for {', '.join(sorted(missing))}")
+
     async def site_secret(self, purpose: str, kid: str, fresh: bytes, now: datetime) -> bytes:
         """The stored secret of this purpose and kid; ``fresh`` becomes it when there is none."""
         wrapped = await self._provider.wrap(fresh, _site_ad(purpose, kid))

@@ -101,14 +101,23 @@ async def claim_due(transaction: Transaction, now: datetime, until: datetime, li
 
 
 async def settle_message(
-    transaction: Transaction, message_id: str, *, state: str, attempts: int, next_try_at: datetime
+    transaction: Transaction,
+    message_id: str,
+    *,
+    state: str,
+    attempts: int,
+    next_try_at: datetime,
+    keep: bool,
 ) -> None:
+    """Without ``keep`` the sealed payload goes."""
     await transaction.raw.execute(
-        "UPDATE outbox SET state = $2, attempts = $3, next_try_at = $4 WHERE id = $1",
+        "UPDATE outbox SET state = $2, attempts = $3, next_try_at = $4, "
+        "payload = CASE WHEN $5 THEN payload ELSE ''::bytea END WHERE id = $1",
         message_id,
         state,
         attempts,
         next_try_at,
+        keep,
     )
 
 

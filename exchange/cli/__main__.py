@@ -6,8 +6,7 @@ import sys
 
 import typer
 
-from exchange.cli import audit, bench, demo, enrol, prepare, run, sandbox
-from exchange.settings import SettingsRefused
+from exchange.cli import audit, bench, demo, enrol, prepare, run, sandbox, setup
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,11 +25,11 @@ app.add_typer(sandbox.app, name="sandbox")
 
 
 def main() -> None:
-    """Run; a refused configuration is one sentence, not a trace."""
+    """Run; what cannot be started is one sentence, not a trace."""
     try:
         app()
-    except SettingsRefused as refused:
-        typer.echo(f"berkas: {refused}", err=True)
+    except setup.CANNOT_START as refused:
+        typer.echo(f"berkas: {setup.sentence(refused)}", err=True)
         sys.exit(1)
 
 

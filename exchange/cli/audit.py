@@ -12,6 +12,7 @@ import typer
 
 from exchange.cli import setup
 from exchange.cli.sandbox.facts import read_facts
+from exchange.settings import SettingsRefused
 
 app = typer.Typer(no_args_is_help=True, help="The tamper-evident log.")
 
@@ -24,6 +25,10 @@ def verify(
 ) -> None:
     """Recompute the whole log from the database. Exit code 0 whole, 3 not whole, 1 unreadable."""
     with setup.reachable() as settings:
+        if not vkey and settings.mode == "production":
+            raise SettingsRefused(
+                "name the log's verifier key with --vkey: one kept outside, not asked from here"
+            )
         key = vkey or read_facts(settings.data_dir)["log_vkey"]
         command = [sys.executable, "-m", "storage.ledger.verify", "--vkey", key]
         command += ["--checkpoint", str(checkpoint)] if checkpoint else []

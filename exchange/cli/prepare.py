@@ -37,14 +37,18 @@ def migrate() -> None:
 
 
 def doctor(as_json: bool = typer.Option(False, "--json", help="For programs.")) -> None:
-    """Database, object store, ledger, migrations: each green or red. Exit code 3 when one is red."""
+    """Database, object store, ledger, migrations, messages: each green or red. Exit code 3 when one is red."""
+    notes: dict[str, str] = {}
     with setup.reachable() as settings:
-        checks = asyncio.run(_checks(settings))
+        try:
+            checks = asyncio.run(_checks(settings, notes))
+        except setup.CANNOT_START as refused:
+            checks, notes = {"start": False}, {"start": setup.sentence(refused)}
     if as_json:
-        typer.echo(json.dumps(checks))
+        typer.echo(json.dumps(checks | ({"notes": notes} if notes else {})))
     else:
         for name, good in checks.items():
-            typer.echo(f"{'ok  ' if good else 'FAIL'} {name}")
+            typer.echo(f"{'ok  ' if good else 'FAIL'} {name}{': ' + notes[name] if name in notes else ''}")
     raise typer.Exit(0 if all(checks.values()) else FOUND_WRONG)
 
 
@@ -76,8 +80,11 @@ def check() -> None:
         typer.echo(f"  BERKAS_{name.upper()}{' (set)' if name in settings.model_fields_set else ''}")
 
 
-async def _checks(settings: Settings) -> dict[str, bool]:
+async def _checks(settings: Settings, notes: dict[str, str]) -> dict[str, bool]:
     async with wired(settings) as parts:
         checks = await look_after.readiness(parts.database, parts.vault, parts.appender)
         checks["migrations"] = await schema.current_revision(parts.database) == schema.HEAD
+        counts = await look_after.messages(parts.database)
+        checks["messages"] = counts["dead"] == 0
+        notes["messages"] = f"{counts['waiting']} waiting, {counts['dead']} given up"
     return checks

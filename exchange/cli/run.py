@@ -14,7 +14,7 @@ import uvloop
 from fastapi import FastAPI
 
 from exchange import logs
-from exchange.app import create_app
+from exchange.app import create_app, wired
 from exchange.cli import setup
 from exchange.cli.sandbox.facts import banner
 from exchange.cli.sandbox.seed import ensure
@@ -55,7 +55,14 @@ def serve() -> None:
     logs.configure()
     if settings.database_url is None:
         raise SettingsRefused("BERKAS_DATABASE_URL is not set (`berkas up` starts everything)")
+    asyncio.run(_opened_once(settings))
     _serve(settings)
+
+
+async def _opened_once(settings: Settings) -> None:
+    """What would refuse the start says so here, in a sentence; the web server would only say that it failed."""
+    async with wired(settings):
+        pass
 
 
 def server_config(settings: Settings, app: FastAPI) -> uvicorn.Config:

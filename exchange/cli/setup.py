@@ -13,11 +13,27 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 
+from exchange.requirements.reading import CatalogueError
 from exchange.settings import Settings, SettingsRefused
 from storage import schema
 from storage.database import Database
+from storage.embedded.place import EmbeddedServiceError
 from storage.embedded.services import Services, embedded_services
+from storage.errors import DatabaseUnavailable, StorageError, StoreUnavailable
 from storage.keyring import create_root_key
+
+# Reasons why nothing runs that an operator can mend: told in one sentence.
+CANNOT_START = (SettingsRefused, CatalogueError, EmbeddedServiceError, StorageError)
+
+
+def sentence(error: Exception) -> str:
+    """What is wrong; a dependency that is away is named in plain words."""
+    away: dict[type[Exception], str] = {
+        DatabaseUnavailable: "the database does not answer",
+        StoreUnavailable: "the object store does not answer",
+    }
+    words = away.get(type(error))
+    return f"{words} ({error})" if words else str(error) or type(error).__name__
 
 
 def load_settings() -> Settings:

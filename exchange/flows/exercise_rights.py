@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from auth.callers import Officer
-from auth.grants import changed, factor_passed, judge_consent, judge_withdrawal
+from auth.grants import CONSENT_CHANGES, changed, factor_passed, judge_consent, judge_withdrawal
 from auth.links import code_hash
 from auth.tokens import CONSENT, TokenDesk
 from auth.verdict import ALLOWED, AccessRefused, Refused, Verdict
@@ -160,7 +160,7 @@ async def withdraw(
             CONSENTS,
             replace(
                 current,
-                state="withdrawn",
+                state=CONSENT_CHANGES[current.state, "withdraw"],
                 epoch=current.epoch + 1,
                 withdrawn_at=now,
                 record=record,

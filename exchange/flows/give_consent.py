@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from auth.grants import changed, judge_decision
+from auth.grants import CONSENT_AFTER, judge_decision, must_change
 from auth.links import code_hash, new_code
 from auth.tokens import CONSENT, TokenDesk
 from auth.verdict import AccessRefused, Verdict
@@ -125,7 +125,7 @@ async def decide(
     granted = tuple(item.type for item, yes in choices if yes)
     refused = tuple(item.type for item, yes in choices if not yes)
     act = "grant_all" if granted and not refused else "grant_some" if granted else "refuse"
-    consent, items = _consent(keyring, desk, trail, opened, choices, shown_sha256, shown_at, now)
+    consent, items = _consent(keyring, desk, trail, opened, act, choices, shown_sha256, shown_at, now)
     link = _link(keyring, trail, consent, trail_code, link_life, now)
     text = notice(granted, refused, f"{origin}/w/{trail_code}")
     address = await address_of(database, keyring, request.subject_ref)
@@ -143,8 +143,13 @@ async def decide(
 
     def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
         before = facts.get(REQUESTS, request.id) or request
-        state = changed(before.state, act) or before.state
-        decided = replace(before, state=state, decided_at=now, browser=browser, consent_id=consent.id)
+        decided = replace(
+            before,
+            state=must_change(before.state, act),
+            decided_at=now,
+            browser=browser,
+            consent_id=consent.id,
+        )
         facts.put(REQUESTS, decided)
         facts.put(CONSENTS, consent)
         for item in items:
@@ -187,10 +192,8 @@ async def decide(
         )
     )
     settled.verdict.enforce()
-    state = changed(request.state, act) or request.state
-    return Decided(
-        replace(request, state=state, decided_at=now, browser=browser), granted, refused, trail_code
-    )
+    decided = replace(request, state=must_change(request.state, act), decided_at=now, browser=browser)
+    return Decided(decided, granted, refused, trail_code)
 
 
 async def decided_before(
@@ -212,6 +215,7 @@ def _consent(
     desk: TokenDesk,
     trail: Trail,
     opened: Opened,
+    act: str,
     choices: Sequence[tuple[AskedItem, bool]],
     shown_sha256: str,
     shown_at: datetime,
@@ -258,7 +262,7 @@ def _consent(
         officer_id=request.officer_id,
         service=request.service,
         application_no=request.application_no,
-        state="active" if any(yes for _, yes in choices) else "refused",
+        state=CONSENT_AFTER[act],
         epoch=1,
         valid_from=now,
         valid_until=request.valid_until,

@@ -114,6 +114,7 @@ async def issue(
     settled.verdict.enforce()
     if consent is None:
         raise AccessRefused("consent_unknown")
+    issued_at = settled.receipt.at  # the clock that will judge it (D11)
     claims = TicketClaims(
         jti=ticket_id,
         sub=keyring.pseudonym(officer.agency_id, consent.subject_ref),
@@ -127,10 +128,10 @@ async def issue(
         consent_rev=consent.epoch,
         consent_sha256=consent.record_sha256,
         docs=tuple(_ticket_document(version) for version in versions),
-        issued_at=now,
-        expires_at=now + timedelta(seconds=life_s),
+        issued_at=issued_at,
+        expires_at=issued_at + timedelta(seconds=life_s),
     )
-    return Issued(issue_ticket(desk, claims, now), life_s, tuple(versions))
+    return Issued(issue_ticket(desk, claims, issued_at), life_s, tuple(versions))
 
 
 async def _newest(reading: Reading, documents: Collection[str]) -> list[DocumentVersion]:

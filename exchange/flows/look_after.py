@@ -10,7 +10,7 @@ from storage.database import Database
 from storage.errors import StorageError
 from storage.keyring import Keyring
 from storage.ledger.log import Appender
-from storage.outbox import sent_messages
+from storage.outbox import message_counts, sent_messages
 from storage.vault import Vault
 
 PROBE_LIMIT_S = 3.0
@@ -24,6 +24,12 @@ async def readiness(database: Database, vault: Vault, appender: Appender) -> dic
         "object_store": await _answers(vault.probe()),
         "ledger": appender.halted is None,
     }
+
+
+async def messages(database: Database) -> dict[str, int]:
+    """How many messages to citizens wait, and how many were given up after a day of tries."""
+    async with database.reading() as reading:
+        return await message_counts(reading)
 
 
 async def sent(database: Database, keyring: Keyring) -> list[dict[str, Any]]:

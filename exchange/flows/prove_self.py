@@ -7,11 +7,12 @@ target and to the browser that asked for it; knowing a NIK or a birth date is ne
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from auth.grants import CODE_LIFE, CODE_TRIES, factor_passed, judge_code, judge_sending, wrong_tries
+from auth.callers import same_bytes
+from auth.grants import CODE_LIFE, factor_passed, judge_code, judge_sending, must_change, tries_left
 from auth.links import new_one_time_code, one_time_code_hash
 from auth.verdict import Refused, Verdict
 from storage.consents import CHALLENGES, REQUESTS, Challenge, challenges_for
@@ -47,7 +48,7 @@ class FactorState:
 async def factor_state(database: Database, *, target: Target, browser: str, now: datetime) -> FactorState:
     async with database.reading() as reading:
         challenges = await challenges_for(reading, target.id)
-    live = challenges[-1] if challenges else None
+    live = newest(challenges)
     waiting = (
         live is not None and live.browser == browser and live.verified_at is None and now < live.expires_at
     )
@@ -55,7 +56,7 @@ async def factor_state(database: Database, *, target: Target, browser: str, now:
         passed=factor_passed(challenges, browser, now),
         code_sent=waiting,
         code_expires_at=live.expires_at if live else None,
-        tries_left=max(0, CODE_TRIES - wrong_tries(challenges)),
+        tries_left=tries_left(challenges, now, for_ever=target.request_id is not None),
         channel=live.channel if live else None,
     )
 
@@ -129,12 +130,13 @@ async def verify_code(
     key = keyring.site("one-time-code")
 
     def live(facts: Facts) -> Challenge | None:
-        challenges = facts.group(CHALLENGES, "target_id", target.id)
-        return challenges[-1] if challenges else None
+        return newest(facts.group(CHALLENGES, "target_id", target.id))
 
     def judge(facts: Facts, now: datetime) -> Verdict:
         challenge = live(facts)
-        right = challenge is not None and one_time_code_hash(key, challenge.id, code) == challenge.code
+        right = challenge is not None and same_bytes(
+            one_time_code_hash(key, challenge.id, code), challenge.code
+        )
         request = facts.get(REQUESTS, target.request_id) if target.request_id else None
         challenges = facts.group(CHALLENGES, "target_id", target.id)
         return judge_code(request, challenges, challenge, browser=browser, right=right, now=now)
@@ -145,14 +147,15 @@ async def verify_code(
 
     left = [0]
 
-    def apply_refused(facts: Facts, _now: datetime, verdict: Verdict) -> None:
+    def apply_refused(facts: Facts, now: datetime, verdict: Verdict) -> None:
         challenge = live(facts)
         if verdict.reason == "code_wrong" and challenge is not None:
             facts.put(CHALLENGES, replace(challenge, tries=challenge.tries + 1))
-        left[0] = max(0, CODE_TRIES - wrong_tries(facts.group(CHALLENGES, "target_id", target.id)))
+        challenges = facts.group(CHALLENGES, "target_id", target.id)
+        left[0] = tries_left(challenges, now, for_ever=target.request_id is not None)
         request = facts.get(REQUESTS, target.request_id) if target.request_id else None
         if left[0] == 0 and request is not None and request.state == "pending":
-            facts.put(REQUESTS, replace(request, state="expired"))
+            facts.put(REQUESTS, replace(request, state=must_change(request.state, "expire")))
 
     settled = await appender.submit(
         Work(
@@ -169,6 +172,11 @@ async def verify_code(
         )
     )
     return settled.verdict, left[0]
+
+
+def newest(challenges: Sequence[Challenge]) -> Challenge | None:
+    """By the time of the batch that sent it: ids are made by replicas, whose clocks differ."""
+    return max(challenges, key=lambda challenge: (challenge.sent_at, challenge.id), default=None)
 
 
 def _needs(target: Target) -> list[Need]:

@@ -20,6 +20,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from auth.callers import Officer, new_session_secret, session_of
+from auth.grants import judge_session
 from auth.verdict import ALLOWED, AccessRefused, Refused, Verdict
 from storage.agencies import AGENCIES, OFFICERS, SESSIONS, Session, officer_by_username, signed_in
 from storage.database import Database
@@ -32,6 +33,15 @@ from storage.ledger.work import Event, Work
 # RFC 9106, the library's low-memory profile; two threads leave a core for everything else.
 HASHER = PasswordHasher()
 _POOL = ThreadPoolExecutor(max_workers=2, thread_name_prefix="argon2")
+_waiting = 0
+MAX_WAITING = 64
+ATTEMPTS_PER_MINUTE = 10
+
+
+class SignInBusy(Exception):
+    """Too many passwords wait to be verified."""
+
+    retry_after_s = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +65,10 @@ async def sign_in(
     """Raises ``AccessRefused`` with ``sign_in_failed`` for every cause alike, ``TooManyRefusals``."""
     name = hashlib.sha256(username.encode()).hexdigest()
     attempts.check(name)
-    try:
-        return await _signed_in(database, keyring, appender, username=username, password=password)
-    except AccessRefused:
-        attempts.note(name)
-        raise
+    attempts.note(name)  # before the answer, so that parallel guesses count one by one
+    signed = await _signed_in(database, keyring, appender, username=username, password=password)
+    attempts.forgive(name)
+    return signed
 
 
 async def _signed_in(
@@ -67,7 +76,7 @@ async def _signed_in(
 ) -> SignedIn:
     async with database.reading() as reading:
         row = await officer_by_username(reading, username)
-    matches = await _verify(row.password_hash if row else _nobody(), password)
+    matches = await _verify(row.password_hash if row else None, password)
     if row is None:
         raise AccessRefused("sign_in_failed")
     secret = new_session_secret()
@@ -97,19 +106,19 @@ async def _signed_in(
         )
     )
     settled.verdict.enforce()
-    officer = await officer_of(database, session.id)
-    if officer is None:
-        raise AccessRefused("sign_in_failed")
-    return SignedIn(secret, session.csrf, officer)
+    return SignedIn(secret, session.csrf, await officer_of(database, session.id, now=settled.receipt.at))
 
 
-async def officer_of(database: Database, session_id: str) -> Officer | None:
-    """Who a session belongs to; whether it may still act is judged in each act's own batch."""
+async def officer_of(database: Database, session_id: str, *, now: datetime) -> Officer:
+    """Who a session belongs to. Raises ``AccessRefused`` when it ended or its officer or agency is suspended; each act is
+    judged once more in its own batch.
+    """
     async with database.reading() as reading:
         found = await signed_in(reading, session_id)
-    if found is None or found[0].ended_at is not None:
-        return None
+    if found is None:
+        raise AccessRefused("session_ended")
     session, officer, agency = found
+    judge_session(session, officer, agency, now).enforce()
     return Officer(
         id=officer.id,
         name=officer.name,
@@ -155,11 +164,20 @@ def _nobody() -> str:
     return HASHER.hash("nobody has this password")
 
 
-async def _verify(stored: str, password: str) -> bool:
+async def _verify(stored: str | None, password: str) -> bool:
+    """Raises ``SignInBusy`` when too many passwords wait already (A64): the pool is slow on purpose."""
+    global _waiting  # noqa: PLW0603 - counts what waits for the pool beside it
+
     def verify() -> bool:
         try:
-            return HASHER.verify(stored, password)
+            return HASHER.verify(stored or _nobody(), password)
         except (VerificationError, InvalidHashError):
             return False
 
-    return await asyncio.get_running_loop().run_in_executor(_POOL, verify)
+    if _waiting >= MAX_WAITING:
+        raise SignInBusy
+    _waiting += 1
+    try:
+        return await asyncio.get_running_loop().run_in_executor(_POOL, verify)
+    finally:
+        _waiting -= 1

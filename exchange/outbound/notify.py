@@ -104,7 +104,13 @@ async def deliver_due(database: Database, keyring: Keyring, sender: Sender, *, n
         wait = min(LAST_RETRY, FIRST_RETRY * 2 ** min(message.attempts, MAX_DOUBLINGS))
         async with database.transaction() as transaction:
             await settle_message(
-                transaction, message.id, state=state, attempts=message.attempts + 1, next_try_at=now + wait
+                transaction,
+                message.id,
+                state=state,
+                attempts=message.attempts + 1,
+                next_try_at=now + wait,
+                # Codes and links that were sent serve nobody here any more; the sandbox's inbox is the delivery itself.
+                keep=state == "waiting" or isinstance(sender, Inbox),
             )
     return sent
 

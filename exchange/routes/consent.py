@@ -83,10 +83,11 @@ async def answer_consent(
     if opened is None:
         return gone(parts)
     request = opened.request
-    if not same_text(csrf, form_token_for(parts, browser, request.id)):
-        return problem(parts, browser, "form_expired", 403)
+    # Before the form's token: a dead link answers a stranger like an unknown one (A21).
     if request.state != "pending" or now >= request.expires_at:
         return await _receipt(parts, opened) if request.browser == browser.hash else gone(parts)
+    if not same_text(csrf, form_token_for(parts, browser, request.id)):
+        return problem(parts, browser, "form_expired", 403)
     if step == "send":
         return await _send(parts, browser, opened, code)
     if step == "code":

@@ -144,6 +144,10 @@ async def _confirm(parts: Parts, browser: Browser, link: CitizenLink, consent_id
 
 
 async def _withdrawn(parts: Parts, browser: Browser, link: CitizenLink, consent_id: str) -> Response:
+    now = clock()
+    state = await prove_self.factor_state(parts.database, target=_target(link), browser=browser.hash, now=now)
+    if not state.passed:  # judged again in the batch; here it keeps strangers from filling the citizen's list
+        return problem(parts, browser, "form_expired", 403)
     try:
         done = await exercise_rights.withdraw(
             parts.database,
@@ -153,7 +157,7 @@ async def _withdrawn(parts: Parts, browser: Browser, link: CitizenLink, consent_
             consent_id=consent_id,
             by=exercise_rights.Holder(link, browser.hash),
             notice=withdrawal_text(parts),
-            now=clock(),
+            now=now,
         )
     except AccessRefused:
         return problem(parts, browser, "form_expired", 403)

@@ -26,8 +26,11 @@ class _Count:
 class RefusalBudget:
     """Counts of this process; ``clock`` gives seconds that never go back."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, *, per_minute: int = REFUSALS_PER_MINUTE
+    ) -> None:
         self._clock = clock
+        self._per_minute = per_minute
         self._counts: dict[str, _Count] = {}
         self._owed: list[tuple[str, int]] = []
 
@@ -35,7 +38,7 @@ class RefusalBudget:
         """Raises ``TooManyRefusals`` with the seconds that are left of this minute."""
         count = self._counts.get(caller)
         now_s = self._clock()
-        if count is None or count.minute != int(now_s // MINUTE_S) or count.refused < REFUSALS_PER_MINUTE:
+        if count is None or count.minute != int(now_s // MINUTE_S) or count.refused < self._per_minute:
             return
         count.turned_away += 1
         raise TooManyRefusals(retry_after_s=MINUTE_S - int(now_s % MINUTE_S))
@@ -49,6 +52,11 @@ class RefusalBudget:
             self._settle(caller, count)
             count = self._counts[caller] = _Count(minute)
         count.refused += 1
+
+    def forgive(self, caller: str) -> None:
+        """What was counted beforehand was no refusal."""
+        if (count := self._counts.get(caller)) is not None:
+            count.refused = 0
 
     def owed(self) -> list[tuple[str, int]]:
         """Callers turned away in minutes that are over, with how often; each is told once."""

@@ -17,11 +17,10 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from storage.database import Database, Transaction
-from storage.errors import DatabaseUnavailable, KeyMissing, SealBroken
+from storage.errors import KeyMissing, SealBroken, StorageError
 from storage.keyring import Keyring, provider_for
 from storage.ledger.checkpoint import Checkpoint, CheckpointRefused, NoteVerifier
 from storage.ledger.entry import entry_bytes
@@ -202,7 +201,7 @@ def main() -> None:
     outside = arguments.checkpoint.read_text() if arguments.checkpoint else None
     try:
         findings = asyncio.run(_run(url, arguments.vkey, outside, os.environ.get("BERKAS_ROOT_KEY")))
-    except (DatabaseUnavailable, CheckpointRefused) as error:
+    except (StorageError, CheckpointRefused) as error:
         print(f"cannot verify: {error}", file=sys.stderr)
         sys.exit(UNREADABLE)
     if arguments.json:
@@ -218,7 +217,7 @@ async def _run(url: str, vkey: str, outside: str | None, root_key: str | None) -
         keyring = None
         if root_key:
             keyring = Keyring(database, provider_for(root_key))
-            await keyring.open(datetime.now(UTC))  # noqa: TID251 - a program of its own, with its own clock
+            await keyring.open_existing()
         return await verify(database, vkey=vkey, outside=outside, keyring=keyring)
     finally:
         await database.close()

@@ -19,7 +19,6 @@ COMMITS = {
 }
 CLOCKS = {
     "exchange/deps.py": "the clock of the requests",
-    "storage/ledger/verify.py": "a program of its own, run by hand",
     "storage/blobs.py": "S3 signatures carry the time of signing; nothing is judged by it",
     "exchange/cli/bench/client.py": "the load generator measures with the clock it shares with its parent",
     "exchange/cli/bench/fetch.py": "the other end of that measurement",

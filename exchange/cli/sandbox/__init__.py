@@ -9,22 +9,28 @@ import typer
 
 from exchange.cli import setup
 from exchange.cli.sandbox.facts import read_facts
+from exchange.settings import SettingsRefused
+from storage.embedded.place import FolderLock
 
 app = typer.Typer(no_args_is_help=True, help="The synthetic world of `berkas up`.")
 
 
 @app.command("facts")
-def facts(as_json: bool = typer.Option(True, "--json", help="The only form there is.")) -> None:
+def facts(_as_json: bool = typer.Option(True, "--json", help="The only form there is.")) -> None:
     """Origin, officers with passwords, citizens, inbox. All persons are synthetic (NIK serial 99xx)."""
     typer.echo(json.dumps(read_facts(setup.data_dir(setup.load_settings())), indent=2, ensure_ascii=False))
-    _ = as_json
 
 
 @app.command("reset")
 def reset(yes: bool = typer.Option(False, "--yes", help="Do not ask.")) -> None:
-    """Delete the sandbox's data directory. Stop `berkas up` first."""
-    place = setup.data_dir(setup.load_settings())
+    """Delete the sandbox's data directory: nothing that `berkas up` did not make, nothing that is in use."""
+    settings = setup.load_settings()
+    place = setup.data_dir(settings)
+    read_facts(place)  # a folder without them is not a sandbox
+    for server in ("postgres", "store"):
+        if FolderLock(place / server).held_by_someone():
+            raise SettingsRefused(f"a Berkas is running on {place}: stop it first")
     if not yes:
         typer.confirm(f"delete {place}?", abort=True)
-    shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(place)
     typer.echo("the next `berkas up` makes a new world")
