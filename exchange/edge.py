@@ -5,16 +5,19 @@ Plain ASGI: a middleware of the framework costs more than the whole of this on t
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ulid import ULID
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-# JSON and forms are small; only the intake streams, under its own limit.
+# JSON and forms are small; only the intake streams, under its own limits.
 PLAIN_BODY_LIMIT_BYTES = 65_536
+PLAIN_BODY_LIMIT_S = 10.0
 _INTAKE = b"/v1/subjects/"
 
 _HEADERS = [
@@ -24,6 +27,7 @@ _HEADERS = [
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
+_NOT_KEPT = (b"cache-control", b"no-store, private")  # unless an answer says itself that it is public
 _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 _log = logging.getLogger("berkas.access")
 
@@ -71,6 +75,8 @@ class Edge:
                 status = message["status"]
                 headers = message.setdefault("headers", [])
                 headers += self._headers
+                if not any(name == b"cache-control" for name, _ in headers):
+                    headers.append(_NOT_KEPT)
                 headers.append((b"x-request-id", request_id.encode()))
             await send(message)
 
@@ -93,17 +99,26 @@ class Edge:
 
 
 def _limited(scope: Scope, receive: Receive) -> Receive:
-    """Cut off a plain body that is longer than any JSON we take."""
+    """Cut off a plain body that is longer than any JSON we take (413), or slower than any honest client (408)."""
     if scope["method"] in {"GET", "HEAD"} or scope["raw_path"].startswith(_INTAKE):
         return receive
     taken = 0
+    until_s = time.monotonic() + PLAIN_BODY_LIMIT_S
+    whole = False
 
     async def limited() -> Message:
-        nonlocal taken
-        message = await receive()
+        nonlocal taken, whole
+        if whole:  # from here on it is asked whether the client is still there
+            return await receive()
+        try:
+            async with asyncio.timeout(until_s - time.monotonic()):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(408, headers={"Connection": "close"}) from None
         taken += len(message.get("body", b""))
+        whole = not message.get("more_body", False)
         if taken > PLAIN_BODY_LIMIT_BYTES:
-            return {"type": "http.disconnect"}
+            raise HTTPException(413, headers={"Connection": "close"})
         return message
 
     return limited

@@ -50,7 +50,17 @@ TABLE: dict[type[Exception], str] = {
 }
 
 _NUMBER_CODES = {"number": "BK-3009", "contact": "BK-2005"}
-_HTTP_CODES = {401: "BK-1001", 404: "BK-9004", 405: "BK-9005", 400: "BK-9006", 413: "BK-3005", 415: "BK-3006"}
+_HTTP_CODES = {
+    400: "BK-9006",
+    401: "BK-1001",
+    404: "BK-9004",
+    405: "BK-9005",
+    408: "BK-3004",
+    413: "BK-3005",
+    415: "BK-3006",
+}
+# A body that is refused unread is not read to its end either.
+_LARGE_BODY_BYTES = 65_536
 
 
 class ProblemRaised(Exception):
@@ -85,11 +95,22 @@ def problem_response(
     }
     if errors:
         body["errors"] = errors
-    sent = {"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'", **(headers or {})}
+    sent = {
+        "Cache-Control": "no-store, private",
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        **(headers or {}),
+    }
+    if _length(request) > _LARGE_BODY_BYTES:
+        sent["Connection"] = "close"
     if problem.status == 401:  # noqa: PLR2004
         sent.setdefault("WWW-Authenticate", 'Berkas realm="berkas"')
     request.state.problem_code = problem.code
     return Response(orjson.dumps(body), problem.status, headers=sent, media_type=MEDIA_TYPE)
+
+
+def _length(request: Request) -> int:
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 16 else 0  # noqa: PLR2004
 
 
 def install(app: FastAPI) -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator
 
-Reference = Annotated[str, Field(pattern=r"^sbj_[0-9A-HJKMNP-TV-Z]{26}$")]
+_ULID = "[0-9A-HJKMNP-TV-Z]{26}"
+Reference = Annotated[str, StringConstraints(pattern=f"^sbj_{_ULID}$")]
+DocumentId = Annotated[str, StringConstraints(pattern=f"^d_{_ULID}$")]
+RequestId = Annotated[str, StringConstraints(pattern=f"^cr_{_ULID}$")]
+ConsentId = Annotated[str, StringConstraints(pattern=f"^c_{_ULID}$")]
 
 
 class Strict(BaseModel):

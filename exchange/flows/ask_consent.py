@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from auth.callers import Officer
 from auth.grants import changed
@@ -169,12 +170,26 @@ async def ask(
     return Asked(request, link, tuple(items))
 
 
-async def state_of(database: Database, *, officer: Officer, request_id: str, now: datetime) -> ConsentRequest:
-    """The request as its asker sees it. Raises ``AccessRefused`` alike for "not yours" and "not there"."""
+async def state_of(
+    database: Database,
+    keyring: Keyring,
+    appender: Appender,
+    *,
+    officer: Officer,
+    request_id: str,
+    now: datetime,
+) -> ConsentRequest:
+    """The request as its asker sees it. Raises ``AccessRefused`` alike for "not yours" and "not there", which differ in
+    the ledger only.
+    """
     async with database.reading() as reading:
         request = await request_by_id(reading, request_id)
     if request is None or request.agency_id != officer.agency_id:
-        raise AccessRefused("request_unknown")
+        refused = Refused("request_unknown") if request is None else Refused("request_of_another_agency")
+        trail = keyring.site_trail() if request is None else await keyring.trail(request.subject_ref)
+        details = officer_details(officer, act="look", request=request_id)
+        await appender.submit(_refusal(officer, trail, refused, details))
+        raise AccessRefused(refused.reason)
     expired = changed(request.state, "expire") if now >= request.expires_at else None
     return replace(request, state=expired) if expired else request
 
@@ -198,15 +213,17 @@ async def _refused(
     reason = error.reason if isinstance(error, AccessRefused) else reasons[type(error)]
     trail = keyring.site_trail() if isinstance(error, KeyMissing) else await keyring.trail(wanted.subject_ref)
     details = officer_details(officer, service=wanted.service)
-    await appender.submit(
-        Work(
-            kind="request",
-            caller=officer.actor,
-            trail=trail,
-            load=(),
-            judge=lambda _facts, _now: Refused(reason),
-            events=lambda _facts, _now, _verdict: [Event("request", trail, officer.actor, details)],
-        )
+    await appender.submit(_refusal(officer, trail, Refused(reason), details))
+
+
+def _refusal(officer: Officer, trail: Trail, refused: Refused, details: Mapping[str, Any]) -> Work[Verdict]:
+    return Work(
+        kind="request",
+        caller=officer.actor,
+        trail=trail,
+        load=(),
+        judge=lambda _facts, _now: refused,
+        events=lambda _facts, _now, _verdict: [Event("request", trail, officer.actor, details)],
     )
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from auth.callers import Officer
-from auth.verdict import ALLOWED, Refused, Verdict
+from auth.verdict import ALLOWED, Verdict
 from exchange.acts import judged_officer, officer_details, officer_needs
 from exchange.requirements.numbers import Nik, check_phone
 from storage.database import Database
@@ -55,15 +55,20 @@ async def enrol(
 ) -> Enrolled:
     """Raises ``AccessRefused`` when the officer may not act any more."""
     trail = await _subject(database, keyring, nik=nik, name=name, birth_date=birth_date, now=now)
+    known = False
     rows = [_contact(keyring, trail, contact, officer, now) for contact in contacts]
 
     def judge(facts: Facts, now: datetime) -> Verdict:
         verdict = judged_officer(facts, officer, now)
         if not verdict.allowed:
             return verdict
-        return ALLOWED if facts.get(ENROLMENTS, trail.subject_ref) is None else Refused("known_subject")
+        return ALLOWED
 
     def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
+        nonlocal known
+        known = facts.get(ENROLMENTS, trail.subject_ref) is not None
+        if known:
+            return
         facts.put(ENROLMENTS, Enrolment(trail.subject_ref, officer.id, now))
         for row in rows:
             facts.put(CONTACTS, row)
@@ -81,15 +86,19 @@ async def enrol(
                     "contact",
                     trail,
                     officer.actor,
-                    officer_details(officer, act="enrol", channels=[row.channel for row in rows]),
+                    officer_details(
+                        officer,
+                        act="enrol",
+                        # A known citizen keeps the contacts there are; the entry says that the number was typed in.
+                        known=True if known else None,
+                        channels=None if known else [row.channel for row in rows],
+                    ),
                 )
             ],
         )
     )
-    if settled.verdict.reason == "known_subject":
-        return Enrolled(trail.subject_ref, created=False)
     settled.verdict.enforce()
-    return Enrolled(trail.subject_ref, created=True)
+    return Enrolled(trail.subject_ref, created=not known)
 
 
 async def _subject(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from auth.callers import Officer
@@ -28,10 +28,11 @@ from auth.grants import (
 from auth.tokens import RECEIPT, Ticket, TokenDesk
 from auth.verdict import ALLOWED, AccessRefused, Refused, Verdict
 from exchange.acts import judged_officer, officer_details, officer_needs
+from exchange.deliveries import Delivery, due_at, limit_s, record_outcome
 from storage.consents import CONSENTS, ITEMS, consent_by_id
 from storage.database import Database
 from storage.documents import VERSIONS, version_id
-from storage.errors import StorageError
+from storage.errors import KeyMissing, StorageError
 from storage.ids import new_id
 from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Need
@@ -39,12 +40,6 @@ from storage.ledger.log import Appender
 from storage.ledger.work import Event, Settled, Trail, Work
 from storage.tickets import USES, TicketUse, use_id
 from storage.vault import Opened, Place, Vault
-
-# 50 s, and for large papers the time of a line of 64 KiB a second: who is slower is cut off, so that no delivery is open
-# without end and the reaper never closes one that is alive.
-LIMIT_S = 50.0
-SLOWEST_BYTES_PER_S = 65_536
-REAPED_AFTER = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +51,8 @@ class Released:
     delivery: Delivery
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """What the outcome entry needs to know, and how long the delivery may take."""
-
-    id: str
-    due_at: datetime
-    limit_s: float
-    place: Place
-    trail: Trail
-    officer: Officer
-    details: Mapping[str, Any]
-    consent_id: str
-
-
 async def fetch(
+    database: Database,
     keyring: Keyring,
     appender: Appender,
     vault: Vault,
@@ -85,7 +67,7 @@ async def fetch(
 ) -> Released:
     """Raises ``AccessRefused`` after the refusal is on record; storage errors after an ``aborted`` outcome is."""
     place = await _place(vault, ticket, document_id, version)
-    trail = keyring.site_trail() if place is None else await keyring.trail(place.subject_ref)
+    trail = await _trail(database, keyring, ticket, place)
     details = officer_details(
         officer,
         service=ticket.purpose,
@@ -111,8 +93,8 @@ async def fetch(
         raise AccessRefused("not_in_ticket")
     delivery = Delivery(
         id=use_id(ticket.jti, document_id, version),
-        due_at=_due_at(settled.receipt.at, place.size),
-        limit_s=_limit_s(place.size),
+        due_at=due_at(settled.receipt.at, place.size),
+        limit_s=limit_s(place.size),
         place=place,
         trail=trail,
         officer=officer,
@@ -128,41 +110,6 @@ async def fetch(
     return Released(opened, receipt, delivery)
 
 
-async def record_outcome(appender: Appender, delivery: Delivery, *, sent_bytes: int, complete: bool) -> None:
-    """Close the use and write how the delivery ended. A late outcome never closes a later delivery, and a delivery that was
-    complete is never forgotten.
-    """
-    outcome = "sent" if complete else "aborted"
-
-    def apply(facts: Facts, _now: datetime, _verdict: Verdict) -> None:
-        use = facts.get(USES, delivery.id)
-        if use is not None:
-            still_open = use.open and use.due_at != delivery.due_at
-            facts.put(USES, replace(use, open=still_open, delivered=use.delivered or complete))
-
-    details = {
-        **delivery.details,
-        "outcome": outcome,
-        "bytes": sent_bytes,
-        "source_sha256": delivery.place.sha256,
-        "served_sha256": delivery.place.sha256,
-    }
-    await appender.submit(
-        Work(
-            kind="outcome",
-            caller="",
-            trail=delivery.trail,
-            load=[Need(USES, delivery.id)],
-            judge=lambda _facts, _now: ALLOWED,
-            apply=apply,
-            events=lambda _facts, _now, _verdict: [
-                Event("outcome", delivery.trail, delivery.officer.actor, details)
-            ],
-        ),
-        patient=True,
-    )
-
-
 async def still_granted(database: Database, consent_id: str, now: datetime) -> bool:
     """Asked while a long delivery runs: a withdrawal stops it."""
     async with database.reading() as reading:
@@ -171,10 +118,28 @@ async def still_granted(database: Database, consent_id: str, now: datetime) -> b
 
 
 async def _place(vault: Vault, ticket: Ticket, document_id: str, version: int) -> Place | None:
-    """Only what the ticket names is looked for: a ticket for one paper tells nothing about another."""
+    """Only what the ticket names is looked for: a ticket for one paper tells nothing about another. None also when its
+    key was destroyed.
+    """
     if not any(document.id == document_id and document.ver == version for document in ticket.docs):
         return None
-    return await vault.find(document_id, version)
+    try:
+        return await vault.find(document_id, version)
+    except KeyMissing:
+        return None
+
+
+async def _trail(database: Database, keyring: Keyring, ticket: Ticket, place: Place | None) -> Trail:
+    """Whose list the entry belongs to: also a try for a paper that the ticket does not name is the citizen's to see."""
+    subject_ref = place.subject_ref if place else None
+    if subject_ref is None:
+        async with database.reading() as reading:
+            consent = await consent_by_id(reading, ticket.consent_id)
+        subject_ref = consent.subject_ref if consent else None
+    try:
+        return await keyring.trail(subject_ref) if subject_ref else keyring.site_trail()
+    except KeyMissing:
+        return keyring.site_trail()
 
 
 def _release(
@@ -204,9 +169,9 @@ def _release(
 
     def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
         before = facts.get(USES, use)
-        due_at = _due_at(now, place.size if place else 0)
+        due = due_at(now, place.size if place else 0)
         if before is not None:
-            facts.put(USES, replace(before, attempts=before.attempts + 1, open=True, due_at=due_at))
+            facts.put(USES, replace(before, attempts=before.attempts + 1, open=True, due_at=due))
             return
         subject_ref = place.subject_ref if place else trail.subject_ref
         fresh = TicketUse(
@@ -220,7 +185,7 @@ def _release(
             released_at=now,
             attempts=1,
             open=True,
-            due_at=due_at,
+            due_at=due,
             delivered=False,
         )
         facts.put(USES, fresh)
@@ -246,14 +211,6 @@ def _release(
         events=events,
         released=(document_id, version),
     )
-
-
-def _limit_s(size: int) -> float:
-    return LIMIT_S + size / SLOWEST_BYTES_PER_S
-
-
-def _due_at(released_at: datetime, size: int) -> datetime:
-    return released_at + timedelta(seconds=_limit_s(size)) + REAPED_AFTER
 
 
 def _signed_receipt(

@@ -10,17 +10,21 @@ import base64
 import contextlib
 from collections.abc import AsyncGenerator
 from datetime import timedelta
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Path, Response
 from starlette.types import Receive, Scope, Send
 
+from exchange.deliveries import record_outcome
 from exchange.deps import Holder, Parts, Wired, clock, ticket_holder
-from exchange.flows.fetch import Released, fetch, record_outcome, still_granted
+from exchange.flows.fetch import Released, fetch, still_granted
+from exchange.schemas import DocumentId
 
 router = APIRouter(prefix="/v1", tags=["Ticket holder"], dependencies=[Depends(ticket_holder)])
 
 # A long delivery asks again whether the consent still lives: a withdrawal stops it within this time.
 RECHECK_PERIOD = timedelta(seconds=5)
+MAX_VERSION = 2**31 - 1
 _SUFFIXES = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
 
 
@@ -30,11 +34,14 @@ _SUFFIXES = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
     summary="Redeem a ticket for one document",
     response_class=Response,
 )
-async def content(parts: Wired, holder: Holder, document_id: str, version: int) -> Response:
+async def content(
+    parts: Wired, holder: Holder, document_id: DocumentId, version: Annotated[int, Path(ge=1, le=MAX_VERSION)]
+) -> Response:
     """Bearer ticket and the session cookie it is bound to; once for each document. One release entry before the first
     byte, one outcome entry after the last.
     """
     released = await fetch(
+        parts.database,
         parts.keyring,
         parts.appender,
         parts.vault,

@@ -8,7 +8,6 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
-from auth.verdict import AccessRefused
 from exchange.deps import Wired
 from exchange.errors import ProblemRaised
 from exchange.flows import look_after
@@ -69,7 +68,7 @@ async def problem(code: str) -> Response:
     """Cause and remedy of one BK code, Indonesian first."""
     found = PROBLEMS.get(code)
     if found is None:
-        raise AccessRefused("request_unknown")
+        raise ProblemRaised("BK-9004")
     rows = "".join(
         f"<h2>{html.escape(title)}</h2><p>{html.escape(remedy)}</p>"
         for title, remedy in ((found.title, found.remedy), (found.title_en, found.remedy_en))

@@ -21,7 +21,7 @@ from exchange.errors import ProblemRaised
 from exchange.flows import ask_consent, issue_ticket, take_in
 from exchange.pages import qr_svg
 from exchange.requirements.numbers import check_number
-from exchange.schemas import Reference, Strict
+from exchange.schemas import Reference, RequestId, Strict
 from storage.errors import UploadBroken
 
 router = APIRouter(prefix="/v1", tags=["Officer"], dependencies=[Depends(current_officer)])
@@ -51,7 +51,7 @@ class TicketIn(Strict):
 async def take_in_document(
     parts: Wired,
     officer: CurrentOfficer,
-    ref: str,
+    ref: Reference,
     request: Request,
     response: Response,
     document_type: Annotated[str, Query(alias="type", max_length=40)],
@@ -149,10 +149,12 @@ async def request_consent(parts: Wired, officer: CurrentOfficer, body: RequestIn
     "/consent-requests/{request_id}", operation_id="getConsentRequest", summary="How a request stands"
 )
 async def consent_request(
-    parts: Wired, officer: CurrentOfficer, request_id: str, request: Request, response: Response
+    parts: Wired, officer: CurrentOfficer, request_id: RequestId, request: Request, response: Response
 ) -> Any:
     """The asking agency only. ``If-None-Match`` answers 304 while nothing changed."""
-    found = await ask_consent.state_of(parts.database, officer=officer, request_id=request_id, now=clock())
+    found = await ask_consent.state_of(
+        parts.database, parts.keyring, parts.appender, officer=officer, request_id=request_id, now=clock()
+    )
     etag = f'"{found.state}-{found.consent_id or ""}"'
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers={"ETag": etag})

@@ -242,6 +242,7 @@ class Appender:
             return
         poisoned = batch[0]
         _log.error("poisoned item", extra={"kind": poisoned.work.kind})
+        self._budget.note(poisoned.work.caller)
         if poisoned.work.kind != "poison":
             told = note("poison", self._site_trail, "unstorable", {"of": poisoned.work.kind})
             noted = _Waiting(told, asyncio.get_running_loop().create_future())

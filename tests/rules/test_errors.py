@@ -146,7 +146,7 @@ def test_every_reason_has_a_code() -> None:
 
 def test_every_code_of_a_reason_is_for_a_reason_that_is_given() -> None:
     """A reason that nobody gives any more is a promise about a check that is gone."""
-    assert sorted(set(REASONS) - set(_given().reasons) - {"known_subject"}) == []
+    assert sorted(set(REASONS) - set(_given().reasons)) == []
 
 
 def test_every_reason_of_a_judge_has_a_sentence_in_the_citizens_trail() -> None:

@@ -91,7 +91,7 @@ async def test_strangers_are_refused(world: World) -> None:
             told = (who, method, path, answer.status_code, answer.text[:200])
             assert answer.status_code in ({401} if who == "nobody" else {401, 403, 404}), told
             assert answer.headers["content-type"] == "application/problem+json", told
-            assert answer.headers["cache-control"] == "no-store", told
+            assert answer.headers["cache-control"] == "no-store, private", told
     for (method, path), status in TURNED_AWAY.items():
         answer = await world.client.request(
             method, _address(path), data={"step": "send"} if method == "POST" else None

@@ -239,7 +239,12 @@ async def _granted(parts: Parts, asked: _Asked, code: str) -> Citizen:
         now=now,
     )
     request = await ask_consent.state_of(
-        parts.database, officer=_asker(asked), request_id=asked.opened.request.id, now=now
+        parts.database,
+        parts.keyring,
+        parts.appender,
+        officer=_asker(asked),
+        request_id=asked.opened.request.id,
+        now=now,
     )
     document = asked.document
     return Citizen(
