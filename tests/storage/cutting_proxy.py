@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from types import TracebackType
 from urllib.parse import urlsplit, urlunsplit
 
@@ -18,6 +19,21 @@ class CuttingProxy:
         self.cut: str | None = None
         self.cuts = 0
         self._server: asyncio.Server | None = None
+        self._port = 0
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    @contextlib.asynccontextmanager
+    async def down(self) -> AsyncIterator[None]:
+        """The database is gone: connections are refused, those that stand are reset; afterwards the port listens again."""
+        assert self._server is not None
+        self._port = self._server.sockets[0].getsockname()[1]
+        self._server.close()
+        for writer in list(self._writers):
+            writer.transport.abort()
+        try:
+            yield
+        finally:
+            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
 
     async def __aenter__(self) -> CuttingProxy:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -38,6 +54,7 @@ class CuttingProxy:
 
     async def _serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         server, to_server = await asyncio.open_connection(self._parts.hostname, self._parts.port)
+        self._writers |= {to_client, to_server}
         silenced = asyncio.Event()
         back = asyncio.create_task(_pump(server, to_client, silenced))
         with contextlib.suppress(OSError):
@@ -56,6 +73,7 @@ class CuttingProxy:
         back.cancel()
         for writer in (to_client, to_server):
             writer.transport.abort()
+            self._writers.discard(writer)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, silenced: asyncio.Event) -> None:
@@ -64,3 +82,5 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, sile
             if not silenced.is_set():
                 writer.write(chunk)
                 await writer.drain()
+        if not silenced.is_set():
+            writer.close()  # the server has ended the connection, and asyncpg waits for that
