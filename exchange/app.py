@@ -48,9 +48,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with wired(settings) as parts:
+        async with at_work(settings) as parts:
             app.state.parts = parts
-            _loops(parts)
             yield
 
     sandbox = settings.mode == "sandbox"
@@ -140,6 +139,14 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             zone=zone,
             log_origin=origin,
         )
+        yield parts
+
+
+@contextlib.asynccontextmanager
+async def at_work(settings: Settings) -> AsyncIterator[Parts]:
+    """``wired``, with the loops that send messages and tidy up: what a replica does beside its requests."""
+    async with wired(settings) as parts:
+        _loops(parts)
         yield parts
 
 

@@ -19,7 +19,7 @@ import asyncpg
 import urllib3
 from minio import Minio
 
-from exchange.app import wired
+from exchange.app import at_work
 from exchange.cli.bench.figures import (
     BYTES_PER_MB,
     LARGE_BYTES,
@@ -147,7 +147,7 @@ class FetchBench:
 async def fetch(world: World, generator: Generator, scale: Scale, say: Say) -> dict[str, Part]:
     """The parts "fetch" and "fetch_20mb"."""
     say(f"making {scale.citizens} citizens with 300 KB documents and their consents ...")
-    async with wired(world.settings) as parts:
+    async with at_work(world.settings) as parts:
         counter = await open_counter(parts)
         small = await consenting(parts, counter, itertools.islice(world.numbers, scale.citizens), SMALL_BYTES)
         large = await consenting(

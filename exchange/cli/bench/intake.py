@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from exchange.app import wired
+from exchange.app import at_work
 from exchange.cli.bench.figures import BYTES_PER_MB, Part, Scale
 from exchange.cli.bench.load import upload
 from exchange.cli.bench.people import DOCUMENT_TYPE, JPEG, enrolled, open_counter
@@ -25,7 +25,7 @@ Say = Callable[[str], None]
 
 async def intake(world: World, scale: Scale, say: Say) -> dict[str, Part]:
     """The part "intake"."""
-    async with wired(world.settings) as parts:
+    async with at_work(world.settings) as parts:
         counter = await open_counter(parts)
         first, _phone = await enrolled(parts, counter, next(world.numbers))
         second, _phone = await enrolled(parts, counter, next(world.numbers))

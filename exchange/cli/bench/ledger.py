@@ -16,7 +16,7 @@ from typing import Any
 
 from auth.tokens import Ticket
 from exchange.acts import officer_details
-from exchange.app import wired
+from exchange.app import at_work
 from exchange.cli.bench.figures import BenchError, Part, Scale, percentile_ms
 from exchange.cli.bench.people import Citizen, Counter, consenting, open_counter
 from exchange.cli.bench.world import World
@@ -47,7 +47,7 @@ async def ledger(world: World, scale: Scale, say: Say) -> dict[str, Part]:
     """The part "ledger"."""
     say(f"making {CITIZENS} citizens with their consents ...")
     figures: Part = {}
-    async with wired(world.settings) as parts:
+    async with at_work(world.settings) as parts:
         counter = await open_counter(parts)
         citizens = await consenting(parts, counter, itertools.islice(world.numbers, CITIZENS), DOCUMENT_BYTES)
         grants = [await _grant(parts, counter, citizen) for citizen in citizens]

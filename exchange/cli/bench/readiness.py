@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from exchange.app import wired
+from exchange.app import at_work
 from exchange.cli.bench.figures import Part, Scale, percentile_ms
 from exchange.cli.bench.load import Call, Generator
 from exchange.cli.bench.people import open_counter
@@ -32,7 +32,7 @@ Row = tuple[Any, ...]
 
 async def readiness(world: World, generator: Generator, scale: Scale, say: Say) -> dict[str, Part]:
     """The part "readiness"."""
-    async with wired(world.settings) as parts:
+    async with at_work(world.settings) as parts:
         counter = await open_counter(parts)
         refs = await _populated(world, parts, scale.readiness_citizens, say)
     headers = counter.headers(**{"Content-Type": "application/json"})
