@@ -1,4 +1,5 @@
-"""The trip wire: no log holds a NIK, a fixture person's name, a token, a link's code or a one-time code (D10, A53, A58, L36).
+"""The trip wire: no log holds a NIK, a fixture person's name, a token, a link's code, a one-time code, a password, a session's
+cookie or form token, or a telephone number (D10, A53, A58, L36).
 
 Every test runs under it. It looks at each record that the application logged in this process, as the application would
 have written it; at the log of every process that was given to ``watch``, after each test; and at the end of the run at
@@ -19,10 +20,11 @@ import pytest
 from exchange.cli.sandbox.families import sandbox_world
 from exchange.logs import JsonLines
 from exchange.requirements.numbers import NumberError, parse_nik
-from tests.world import NAME
+from tests.world import CANARIES, NAME
 
 TODAY = date(2026, 11, 24)
-LOG_NAMES = ("server.log", "up.log", "application.log")
+# By name: a data folder of a server holds files of its own that end in .log and are no logs.
+LOG_NAMES = ("server.log", "up.log", "demo-up.log", "serve.log", "application.log")
 _SIXTEEN = re.compile(r"(?<![0-9])[0-9]{16}(?![0-9])")
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}")
 _LINK = re.compile(r"(?<![a-z2-7])[a-z2-7]{45}(?![a-z2-7])", re.IGNORECASE)
@@ -56,6 +58,8 @@ def _kinds(text: str, names: Collection[str]) -> Iterator[str]:
         yield "link code"
     if _ONE_TIME.search(text):
         yield "one-time code"
+    if any(canary in text for canary in CANARIES):
+        yield "secret"
     spoken = " ".join(text.casefold().split())
     if any(name.casefold() in spoken for name in names):
         yield "name"
