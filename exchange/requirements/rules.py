@@ -46,7 +46,7 @@ class Holding:
 class RequirementState:
     """One entry or member. ``path`` is its place ("3", "2/1"); ``asks`` are condition codes that nobody answered.
 
-    ``unanswered`` are those of the entry itself. ``holdings`` has one item for each party and stays inside.
+    ``unanswered`` are those of the entry itself and of the entries around it. ``holdings`` has one item for each party and stays inside.
     """
 
     path: str
@@ -200,15 +200,25 @@ class _Judge:
         self._answers = answers
         self._today = today
 
-    def rows(self, requirement: Requirement, path: str) -> list[RequirementState]:
-        """The entry, then its members; nothing when a condition says that it does not apply."""
+    def rows(
+        self, requirement: Requirement, path: str, outer: tuple[str, ...] = ()
+    ) -> list[RequirementState]:
+        """The entry, then its members; nothing when a condition says that it does not apply.
+
+        ``outer`` are the open questions of the entries around it: below one of them nothing is told either.
+        """
         if any(self._answers.get(condition) is False for condition in requirement.when):
             return []
-        below = [self.rows(member, f"{path}/{number}") for number, member in enumerate(requirement.members)]
-        row = combined(self._leaf(requirement, path), [rows[0] for rows in below if rows])
+        own = (condition for condition in requirement.when if condition not in self._answers)
+        unanswered = tuple(dict.fromkeys((*outer, *own)))
+        below = [
+            self.rows(member, f"{path}/{number}", unanswered)
+            for number, member in enumerate(requirement.members)
+        ]
+        row = combined(self._leaf(requirement, path, unanswered), [rows[0] for rows in below if rows])
         return [row, *(row for rows in below for row in rows)]
 
-    def _leaf(self, requirement: Requirement, path: str) -> RequirementState:
+    def _leaf(self, requirement: Requirement, path: str, unanswered: tuple[str, ...]) -> RequirementState:
         role = self._role(requirement)
         row = RequirementState(
             path=path,
@@ -218,7 +228,7 @@ class _Judge:
             state="missing",
             original=requirement.original,
             optional=requirement.optional,
-            unanswered=tuple(condition for condition in requirement.when if condition not in self._answers),
+            unanswered=unanswered,
         )
         if requirement.members:
             return row
