@@ -11,7 +11,7 @@ from exchange.requirements.catalogue import Catalogue, Service
 from exchange.requirements.rules import Evaluation, Paper, evaluate
 from storage.agencies import offered_services
 from storage.database import Database
-from storage.documents import DocumentVersion, held_versions
+from storage.documents import DocumentVersion, held_versions, things_of
 
 
 async def own_service(database: Database, catalogue: Catalogue, officer: Officer, code: str) -> Service:
@@ -34,17 +34,29 @@ async def evaluated(
     parties: Mapping[str, Sequence[str]],
     answers: Mapping[str, bool],
     today: date,
+    chosen: Sequence[str] | None = None,
 ) -> Evaluation:
-    """The service's rules on what is on file for the applicant and the named parties."""
+    """The service's rules on what is on file for the applicant and the named parties; ``chosen`` documents go first."""
     roles = {**{role: list(refs) for role, refs in parties.items()}, "applicant": [subject_ref]}
     everybody = sorted({ref for refs in roles.values() for ref in refs})
     async with database.reading() as reading:
         versions = await held_versions(reading, everybody)
-    papers = [as_paper(version) for version in versions]
-    return evaluate(catalogue, service, papers=papers, parties=roles, answers=answers, today=today)
+        about = await things_of(
+            reading, [version.document_id for version in versions if version.about is not None]
+        )
+    papers = [as_paper(version, about.get(version.document_id)) for version in versions]
+    return evaluate(
+        catalogue,
+        service,
+        papers=papers,
+        parties=roles,
+        answers=answers,
+        today=today,
+        chosen=chosen or (),
+    )
 
 
-def as_paper(version: DocumentVersion) -> Paper:
+def as_paper(version: DocumentVersion, about: str | None = None) -> Paper:
     return Paper(
         document_id=version.document_id,
         version=version.version,
@@ -55,6 +67,7 @@ def as_paper(version: DocumentVersion) -> Paper:
         tax_year=version.tax_year,
         level=version.level,
         background=version.background,
+        about=about,
         stale_event=version.stale_event,
         provenance=version.provenance,
     )

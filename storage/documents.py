@@ -163,6 +163,15 @@ async def held_versions(reading: Reading, subject_refs: list[str]) -> list[Docum
     return [row for row in rows if row.state == "ready"]
 
 
+async def things_of(reading: Reading, document_ids: list[str]) -> dict[str, str]:
+    """The keyed hash of the plate or parcel that each document is about; those that say none are left out."""
+    if not document_ids:
+        return {}
+    rows = await reading.raw.fetch("SELECT id, kind FROM document WHERE id = ANY($1)", document_ids)
+    about = {row["id"]: row["kind"].rpartition("/")[2] for row in rows}
+    return {document_id: thing for document_id, thing in about.items() if thing}
+
+
 async def version_row(reading: Reading, document_id: str, version: int) -> DocumentVersion | None:
     rows = await VERSIONS.load(reading.raw, "id", [version_id(document_id, version)])
     return rows[0] if rows else None

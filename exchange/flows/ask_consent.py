@@ -198,7 +198,14 @@ async def _items(
     database: Database, catalogue: Catalogue, service: Service, wanted: Wanted, today: date
 ) -> tuple[RequestItem, ...]:
     evaluation = await evaluated(
-        database, catalogue, service, wanted.subject_ref, wanted.parties, wanted.answers, today
+        database,
+        catalogue,
+        service,
+        wanted.subject_ref,
+        wanted.parties,
+        wanted.answers,
+        today,
+        chosen=wanted.documents,
     )
     return requestable(
         catalogue, service, evaluation, subject_ref=wanted.subject_ref, choose=wanted.documents

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from exchange.requirements.catalogue import Catalogue
-from exchange.requirements.rules import Evaluation, Holding, RequirementState, combined
+from exchange.requirements.states import Evaluation, Holding, RequirementState, combined
 
 
 def mask_sensitive(evaluation: Evaluation, catalogue: Catalogue) -> Evaluation:

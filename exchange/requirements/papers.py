@@ -11,7 +11,7 @@ from exchange.requirements.catalogue import Catalogue, DocumentType, Requirement
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """Metadata of the current version of a document on file."""
+    """Metadata of the current version of a document on file. ``about`` is the keyed hash of a plate or a parcel."""
 
     document_id: str
     version: int
@@ -22,6 +22,7 @@ class Paper:
     tax_year: int | None = None
     level: str | None = None
     background: str | None = None
+    about: str | None = None
     stale_event: str | None = None
     provenance: str = "scan"
 

@@ -10,9 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from exchange.requirements.catalogue import Catalogue, Service
-from exchange.requirements.rules import RANK, Evaluation, RequirementState
-
-USABLE = frozenset(("valid", "old_copy", "unverified"))
+from exchange.requirements.states import RANK, USABLE, Evaluation, RequirementState
 
 
 class NotRequired(Exception):
@@ -36,7 +34,9 @@ def requestable(
     subject_ref: str,
     choose: Sequence[str] | None = None,
 ) -> tuple[RequestItem, ...]:
-    """``evaluation`` is unmasked. Raises ``NotRequired``. Items in the order of the service, each document once."""
+    """``evaluation`` is unmasked and was made with the same documents chosen. Raises ``NotRequired``. Items in the
+    order of the service, each document once.
+    """
     chosen = frozenset(choose or ())
     known = {name for row in evaluation.requirements for name in _names(row)}
     if not chosen <= known:

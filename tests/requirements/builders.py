@@ -58,6 +58,7 @@ def looked(
     parties: Mapping[str, Sequence[str]] | None = None,
     answers: Mapping[str, bool] | None = None,
     today: date = TODAY,
+    chosen: Sequence[str] = (),
 ) -> Evaluation:
     """Evaluated for the applicant ``budi``; ``of`` is a service, its code, or the requirements of one."""
     if isinstance(of, str):
@@ -69,6 +70,7 @@ def looked(
         parties={"applicant": ["budi"], **(parties or {})},
         answers=answers or {},
         today=today,
+        chosen=chosen,
     )
 
 
