@@ -1,4 +1,4 @@
-"""What is on file, evaluated: shared by the look (readiness) and the question (consent request)."""
+"""What is on file, evaluated: shared by the look (readiness) and the question (consent request). And whose it is."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from datetime import date
 
 from auth.callers import Officer
 from auth.verdict import AccessRefused
-from exchange.requirements.catalogue import Catalogue, Service
+from exchange.requirements.catalogue import Catalogue, DocumentType, Service
+from exchange.requirements.numbers import bare, is_nik
 from exchange.requirements.rules import Evaluation, Paper, evaluate
 from storage.agencies import offered_services
 from storage.database import Database
 from storage.documents import DocumentVersion, held_versions, things_of
+from storage.keyring import Keyring
+from storage.subjects import nik_index_of
 
 
 async def own_service(database: Database, catalogue: Catalogue, officer: Officer, code: str) -> Service:
@@ -24,6 +27,23 @@ async def own_service(database: Database, catalogue: Catalogue, officer: Officer
     if code not in offered:
         raise AccessRefused("service_of_another_agency")
     return service
+
+
+async def is_own_nik(database: Database, keyring: Keyring, subject_ref: str, number: str) -> bool:
+    """Compared by the keyed index: the citizen's NIK itself stays sealed."""
+    async with database.reading() as reading:
+        index = await nik_index_of(reading, subject_ref)
+    return index is not None and index == keyring.nik_index(bare(number))
+
+
+async def check_own_number(
+    database: Database, keyring: Keyring, subject_ref: str, document_type: DocumentType, number: str | None
+) -> None:
+    """Raises ``AccessRefused`` when the NIK on the paper is another person's: it would be served under the wrong name."""
+    if number is None or not is_nik(document_type):
+        return
+    if not await is_own_nik(database, keyring, subject_ref, number):
+        raise AccessRefused("number_of_another_citizen")
 
 
 async def evaluated(

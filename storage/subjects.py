@@ -55,6 +55,10 @@ async def subject_by_nik(reading: Reading, nik_index: bytes) -> str | None:
     return await reading.raw.fetchval("SELECT ref FROM subject WHERE nik_index = $1", nik_index)  # type: ignore[no-any-return]
 
 
+async def nik_index_of(reading: Reading, subject_ref: str) -> bytes | None:
+    return await reading.raw.fetchval("SELECT nik_index FROM subject WHERE ref = $1", subject_ref)  # type: ignore[no-any-return]
+
+
 async def subject_identity(reading: Reading, subject_ref: str) -> bytes | None:
     return await reading.raw.fetchval("SELECT identity FROM subject WHERE ref = $1", subject_ref)  # type: ignore[no-any-return]
 

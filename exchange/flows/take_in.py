@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from auth.callers import Officer
 from auth.verdict import AccessRefused, Refused, Verdict
 from exchange.acts import judged_officer, officer_details, officer_needs
+from exchange.holdings import check_own_number
 from exchange.requirements.catalogue import DocumentType
 from exchange.uploads import Body, Paper, Turned, inspected, unfit
 from storage.database import Database
@@ -82,6 +83,11 @@ async def take_in(
     if reason := unfit(document_type, shareable, paper, body, limit_bytes):
         await _refused(appender, officer, trail, document_type.code, reason)
         raise AccessRefused(reason)
+    try:
+        await check_own_number(database, keyring, subject_ref, document_type, paper.number)
+    except AccessRefused as refused:
+        await _refused(appender, officer, trail, document_type.code, refused.reason)
+        raise
     place, began = await _reserved(database, keyring, vault, trail, document_type, paper)
     try:
         stored = await vault.put(place, inspected(body), body.size)

@@ -67,6 +67,7 @@ _REASONS: dict[str, str] = {
     "version_superseded": "Dokumen ini sudah diganti dengan salinan yang lebih baru.",
     "version_voided": "Dokumen ini sudah dibatalkan.",
     "version_erased": "Dokumen ini sudah dihapus.",
+    "number_of_another_citizen": "NIK pada salinan bukan NIK Anda.",
     "intake_overtaken": "Salinan yang lebih baru sudah masuk lebih dahulu.",
     "delivery_open": "Dokumen ini sedang dikirim.",
     "ticket_used": "Izin sekali pakai ini sudah digunakan.",

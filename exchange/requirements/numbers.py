@@ -29,11 +29,17 @@ OLD_REGIONS = {
 FEMALE_OFFSET = 40
 LAST_DAY = 31
 OLDEST_AGE_YEARS = 110
+NIK_LABEL = "NIK"
+FAMILY_CARD = "KK"
 NPWP_TYPES = frozenset(("NPWP", "NPWP_BADAN"))
+# Their number is the plate, or the parcel's NOP, itself.
+NUMBERED_BY_THING = frozenset(("STNK", "SPPT_PBB"))
 _SEPARATORS = re.compile(r"[ .\-]")
 _SIXTEEN = re.compile(r"[0-9]{16}")
 _OLD_NPWP = re.compile(r"0?([0-9]{9})[0-9]{6}")
 _PHONE = re.compile(r"[0-9+ ().\-]+")
+_PLATE = re.compile(r"([A-Z]{1,2}) ?([0-9]{1,4}) ?([A-Z]{0,3})")
+_NOP = re.compile(r"[0-9]{18}")
 _MOBILE = re.compile(r"\+628[0-9]+")
 
 
@@ -111,11 +117,27 @@ def parse_family_card(text: str, *, nik: str | None = None) -> CheckedNumber:
     return CheckedNumber(number, tuple(warnings))
 
 
-def check_number(document_type: DocumentType, text: str) -> CheckedNumber:
-    """The number of a paper against the catalogue's patterns. Raises ``NumberError`` where the type is strict.
+def is_nik(document_type: DocumentType) -> bool:
+    """Is the number printed on this type the NIK of the person it is about?"""
+    return document_type.number.label == NIK_LABEL
+
+
+def check_number(
+    document_type: DocumentType, text: str, *, today: date, nik: str | None = None
+) -> CheckedNumber:
+    """The number of a paper: the rules of a NIK or a family card, otherwise the catalogue's patterns. ``nik`` is the
+    citizen's. Raises ``NumberError`` where the type is strict.
 
     Where it is not, what meets only an older or lenient pattern is accepted with a warning.
     """
+    try:
+        if is_nik(document_type):
+            parsed = parse_nik(text, birth_date=None, today=today)
+            return CheckedNumber(parsed.number, parsed.warnings)
+        if document_type.code == FAMILY_CARD:
+            return parse_family_card(text, nik=nik)
+    except NumberError as error:
+        raise NumberError(error.rule, "number") from None
     rule = document_type.number
     plain = text.strip()
     bare = _SEPARATORS.sub("", plain)
@@ -133,6 +155,24 @@ def check_number(document_type: DocumentType, text: str) -> CheckedNumber:
     if rule.strict:
         raise NumberError("pattern", "number")
     return CheckedNumber(plain, ("pattern",))
+
+
+def check_about(document_type: DocumentType, text: str) -> str:
+    """The plate of a vehicle ("KT 1234 ZZ") or the NOP of a parcel, the same however it was typed. Raises
+    ``NumberError``; papers about persons are about no thing.
+    """
+    if document_type.holder == "vehicle" and (plate := _PLATE.fullmatch(text.strip().upper())):
+        return " ".join(part for part in plate.groups() if part)
+    nop = _SEPARATORS.sub("", text)
+    if document_type.holder == "land" and _NOP.fullmatch(nop):
+        return nop
+    rules = {"vehicle": "plate", "land": "nop"}
+    raise NumberError(rules.get(document_type.holder, "not_for_type"), "about")
+
+
+def bare(text: str) -> str:
+    """Without the spaces, dots and hyphens that people write into numbers."""
+    return _SEPARATORS.sub("", text)
 
 
 def check_phone(text: str) -> str:

@@ -16,17 +16,25 @@ from starlette.requests import ClientDisconnect
 
 from exchange import uploads
 from exchange.answers import access_text
-from exchange.deps import CurrentOfficer, Wired, clock, current_officer, today_at
+from exchange.deps import CurrentOfficer, Parts, Wired, clock, current_officer, today_at
 from exchange.errors import ProblemRaised
 from exchange.flows import ask_consent, issue_ticket, take_in
+from exchange.holdings import is_own_nik
 from exchange.pages import qr_svg
-from exchange.requirements.numbers import check_number
+from exchange.requirements.catalogue import DocumentType
+from exchange.requirements.numbers import (
+    FAMILY_CARD,
+    NUMBERED_BY_THING,
+    CheckedNumber,
+    NumberError,
+    check_about,
+    check_number,
+)
 from exchange.schemas import Reference, RequestId, Strict
 from storage.errors import UploadBroken
 
 router = APIRouter(prefix="/v1", tags=["Officer"], dependencies=[Depends(current_officer)])
 _DIGEST = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/]{43}=):\s*(?:,|$)")
-_TOKEN = re.compile(r"[0-9A-Za-z_.-]{1,40}")
 
 
 class RequestIn(Strict):
@@ -62,22 +70,24 @@ async def take_in_document(
     background: Annotated[Literal["red", "blue"] | None, Query()] = None,
 ) -> dict[str, Any]:
     """Raw body; Content-Type, Content-Length and Content-Digest (RFC 9530) required. Numbers come in headers only:
-    Berkas-Number, Berkas-About. The same bytes again answer 200 with the same version. One entry.
+    Berkas-Number, Berkas-About (plate or NOP). ``warnings`` are rules that the number offends without being refused.
+    The same bytes again answer 200 with the same version. One entry.
     """
     kind = parts.catalogue.document_types.get(document_type)
     if kind is None:
         raise ProblemRaised("BK-3008", errors=[{"pointer": "/type", "code": "unknown"}], close=True)
-    number = request.headers.get("berkas-number")
+    today = today_at(parts.zone)
+    number, about = await _numbered(parts, ref, kind, request, today)
     paper = uploads.Paper(
         issued_on=issued_on,
         valid_until=valid_until,
         tax_year=tax_year,
         level=level,
         background=background,
-        number=check_number(kind, number).normalised if number else None,
-        about=request.headers.get("berkas-about"),
+        number=number.normalised if number else None,
+        about=about,
     )
-    _check_dates(paper, today_at(parts.zone))
+    _check_dates(paper, today)
     taken = await take_in.take_in(
         parts.database,
         parts.keyring,
@@ -99,6 +109,7 @@ async def take_in_document(
         "version": version.version,
         "sha256": version.sha256,
         "provenance": version.provenance,
+        "warnings": list(number.warnings) if number else [],
     }
 
 
@@ -210,6 +221,28 @@ async def issue_ticket_(
     }
 
 
+async def _numbered(
+    parts: Parts, ref: str, kind: DocumentType, request: Request, today: date
+) -> tuple[CheckedNumber | None, str | None]:
+    """Number and thing of the paper, checked by its type. Whose NIK it is, the flow judges and puts on record."""
+    number, about = request.headers.get("berkas-number"), request.headers.get("berkas-about")
+    try:
+        checked = None
+        if number:
+            own = kind.code == FAMILY_CARD and await is_own_nik(parts.database, parts.keyring, ref, number)
+            checked = check_number(kind, number, today=today, nik=number if own else None)
+        thing = check_about(kind, about) if about else None
+        if checked is not None and kind.code in NUMBERED_BY_THING:
+            plate_or_nop = check_about(kind, checked.normalised)
+            if thing not in {None, plate_or_nop}:
+                raise NumberError("differs_from_number", "about")
+            thing = plate_or_nop
+    except NumberError as error:
+        errors = [{"pointer": f"/{error.field}", "code": error.rule}]
+        raise ProblemRaised("BK-3009", errors=errors, close=True) from None
+    return checked, thing
+
+
 def _body(request: Request, idle_limit_s: float) -> uploads.Body:
     length = request.headers.get("content-length", "")
     if not length.isascii() or not length.isdigit() or "transfer-encoding" in request.headers:
@@ -246,8 +279,6 @@ def _check_dates(paper: uploads.Paper, today: date) -> None:
         raise ProblemRaised(
             "BK-3009", errors=[{"pointer": "/valid_until", "code": "before_issue"}], close=True
         )
-    if paper.about is not None and not _TOKEN.fullmatch(paper.about.replace(" ", "")):
-        raise ProblemRaised("BK-3009", errors=[{"pointer": "/about", "code": "malformed"}], close=True)
 
 
 def _until(wanted: datetime | None, now: datetime, life_days: int) -> datetime:

@@ -8,8 +8,10 @@ import pytest
 
 from exchange.requirements.numbers import (
     NumberError,
+    check_about,
     check_number,
     check_phone,
+    is_nik,
     mask_email,
     mask_name,
     mask_nik,
@@ -61,15 +63,13 @@ from tests.requirements.builders import CATALOGUE, TODAY, fullwidth
     ],
 )
 def test_numbers_of_papers(code: str, text: str, normalised: str, warnings: tuple[str, ...]) -> None:
-    checked = check_number(CATALOGUE.document_types[code], text)
+    checked = check_number(CATALOGUE.document_types[code], text, today=TODAY)
     assert (checked.normalised, checked.warnings) == (normalised, warnings)
 
 
 @pytest.mark.parametrize(
     ("code", "text"),
     [
-        ("KTP", "647209170890990"),
-        ("KK", ""),
         ("NPWP", "99999999899900"),
         ("NPWP", "99999999899900000"),
         ("NPWP_BADAN", "099999999899900000000"),
@@ -85,8 +85,87 @@ def test_numbers_of_papers(code: str, text: str, normalised: str, warnings: tupl
 )
 def test_strict_numbers_are_refused(code: str, text: str) -> None:
     with pytest.raises(NumberError) as caught:
-        check_number(CATALOGUE.document_types[code], text)
+        check_number(CATALOGUE.document_types[code], text, today=TODAY)
     assert (caught.value.rule, caught.value.field) == ("pattern", "number")
+
+
+PERSON = ["KTP", "IKD", "KIA", "SUKET_REKAM"]
+
+
+@pytest.mark.parametrize("code", PERSON)
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [("647209170890990", "N1"), ("0000000000000000", "N2"), ("6472098108909901", "N5"), ("6472093002909901", "N6"),
+     ("6472091708900000", "N7")],
+)  # fmt: skip
+def test_the_number_of_a_card_is_a_nik(code: str, text: str, rule: str) -> None:
+    """Wrong version: sixteen digits are enough."""
+    with pytest.raises(NumberError) as caught:
+        check_number(CATALOGUE.document_types[code], text, today=TODAY)
+    assert (caught.value.rule, caught.value.field) == (rule, "number")
+
+
+def test_the_types_that_carry_a_nik() -> None:
+    assert [code for code, kind in CATALOGUE.document_types.items() if is_nik(kind)] == PERSON
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"), [("", "N1"), ("9999999999999999", "N2"), ("6400091503209901", "N3")]
+)
+def test_the_number_of_a_family_card(text: str, rule: str) -> None:
+    with pytest.raises(NumberError) as caught:
+        check_number(CATALOGUE.document_types["KK"], text, today=TODAY)
+    assert (caught.value.rule, caught.value.field) == (rule, "number")
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "nik", "warnings"),
+    [
+        ("KK", "6472091503209901", "6472091708909901", ()),
+        ("KK", "6472095708929902", None, ("N11",)),
+        ("KK", "6472.0917.0890.9901", "6472091708909901", ("N11",)),
+        ("KK", "6404011503209901", None, ("N4",)),
+        ("KTP", "6404011708909901", None, ("N4",)),
+    ],
+)
+def test_numbers_that_warn(code: str, text: str, nik: str | None, warnings: tuple[str, ...]) -> None:
+    """N4 and N11: a woman's NIK, or the citizen's own, typed as the number of the family card."""
+    assert check_number(CATALOGUE.document_types[code], text, today=TODAY, nik=nik).warnings == warnings
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "thing"),
+    [
+        ("STNK", "kt1234zz", "KT 1234 ZZ"),
+        ("BPKB", " KT 1234 ZZ ", "KT 1234 ZZ"),
+        ("SK_BPKB_BANK", "L 1", "L 1"),
+        ("SERTIPIKAT_TANAH", "64.01.010.001.001-9999.0", "640101000100199990"),
+        ("AJB", "640101000100199990", "640101000100199990"),
+    ],
+)
+def test_what_a_paper_is_about(code: str, text: str, thing: str) -> None:
+    """The same however it was typed: otherwise one vehicle is two."""
+    assert check_about(CATALOGUE.document_types[code], text) == thing
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "rule"),
+    [
+        ("STNK", "640101000100199990", "plate"),
+        ("BPKB", "KT 12345 ZZ", "plate"),
+        ("BPKB", "mobil", "plate"),
+        ("AJB", "KT 1234 ZZ", "nop"),
+        ("SPPT_PBB", "64010100010019999", "nop"),
+        ("SPPT_PBB", fullwidth("640101000100199990"), "nop"),
+        ("KTP", "KT 1234 ZZ", "not_for_type"),
+        ("SK_WARIS", "640101000100199990", "not_for_type"),
+    ],
+)
+def test_what_a_paper_cannot_be_about(code: str, text: str, rule: str) -> None:
+    with pytest.raises(NumberError) as caught:
+        check_about(CATALOGUE.document_types[code], text)
+    assert (caught.value.rule, caught.value.field) == (rule, "about")
+    assert text not in str(caught.value)
 
 
 # ---- phones
@@ -145,7 +224,7 @@ def test_no_error_carries_the_number(number: str) -> None:
     for attempt in (
         lambda: parse_nik(number, birth_date=None, today=TODAY),
         lambda: parse_family_card(number + "99999"),
-        lambda: check_number(CATALOGUE.document_types["NIB"], number),
+        lambda: check_number(CATALOGUE.document_types["NIB"], number, today=TODAY),
         lambda: check_phone(number),
     ):
         with pytest.raises(NumberError) as caught:
