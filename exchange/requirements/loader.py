@@ -270,6 +270,8 @@ class _World:
             raise entry.refuse(f"{kind.code} has no such level", "levels")
         if "background" in entry and "background" not in kind.attributes:
             raise entry.refuse(f"{kind.code} has no background", "background")
+        if "tax_year" in entry and kind.validity.kind != "tax_year":
+            raise entry.refuse(f"{kind.code} has no tax year", "tax_year")
 
     def _known_conditions(self, entry: Entry, key: str) -> None:
         for condition in entry.texts(key):

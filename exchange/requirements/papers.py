@@ -57,7 +57,7 @@ def judged_paper(
         else _own_end(paper, document_type)
     )
     until = min((day for day in (window, ends) if day is not None), default=None)
-    asked = _asked(paper, requirement, window, today)
+    asked = _asked(paper, document_type, requirement, window, today)
     own = _stale(paper) or asked or _life(document_type, requirement, ends, today)
     if own is None:
         return JudgedPaper(paper, "valid", None, until)
@@ -109,13 +109,16 @@ def _stale(paper: Paper) -> _Fault | None:
     return ("stale", paper.stale_event) if paper.stale_event is not None else None
 
 
-def _asked(paper: Paper, requirement: Requirement, window: date | None, today: date) -> _Fault | None:
+def _asked(
+    paper: Paper, document_type: DocumentType, requirement: Requirement, window: date | None, today: date
+) -> _Fault | None:
     """What the entry itself asks about age. An unknown date proves nothing."""
     if requirement.max_age_months is not None and window is None:
         return "unverified", "issue_date_unknown"
     if window is not None and today > window:
         return "expired", "too_old"
-    if requirement.tax_year == "current" and paper.tax_year != today.year:
+    yearly = document_type.validity.kind == "tax_year" and requirement.tax_year == "current"
+    if yearly and paper.tax_year != today.year:
         return ("unverified", "tax_year_unknown") if paper.tax_year is None else ("expired", "other_tax_year")
     return None
 

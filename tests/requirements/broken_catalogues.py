@@ -123,6 +123,7 @@ BROKEN: list[tuple[str, str, str, int, str]] = [
     (SERVICES, "original: shown", "background: red", 15, "KTP has no background"),
     (SERVICES, "original: shown", "levels: [S1]", 15, "KTP has no such level"),
     (SERVICES, "original: shown", "tax_year: last", 15, "'last' is not one of current"),
+    (SERVICES, "original: shown", "tax_year: current", 15, "KTP has no tax year"),
     (SERVICES, "original: shown", "must_be_valid: 1", 15, "'must_be_valid' has the wrong type"),
     (SERVICES, "original: shown", "optional: yes please", 15, "'optional' has the wrong type"),
     (SERVICES, "group: PROOF", "group: KTP", 16, "unknown group 'KTP'"),

@@ -148,3 +148,11 @@ def test_modifiers_of_a_group() -> None:
     held = [paper("budi", "SUKET_REKAM", "2026-07-01")]
     assert first(looked("{group: PROOF_OF_IDENTITY}", held)).state == "valid"
     assert first(looked("{group: PROOF_OF_IDENTITY, max_age_months: 3}", held)).state == "expired"
+
+
+def test_an_inherited_tax_year_touches_only_types_that_have_one() -> None:
+    """Wrong version: a deed is asked for its tax year and is unverified for ever."""
+    rule = "{any_of: [{doc: AJB}, {doc: SPPT_PBB}], tax_year: current}"
+    assert first(looked(rule, [paper("budi", "AJB")])).state == "valid"
+    assert first(looked(rule, [paper("budi", "SPPT_PBB", tax_year=2025)])).state == "expired"
+    assert first(looked(rule, [paper("budi", "SPPT_PBB", tax_year=2026)])).state == "valid"
