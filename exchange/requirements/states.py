@@ -97,13 +97,12 @@ def combined(row: RequirementState, members: Sequence[RequirementState]) -> Requ
     "Or" is as good as its best alternative, "and" as its worst part. Where all members ask the same parties, this is
     decided for each party, and the entry is as good as its worst party: one may show a KTP and the other a suket.
     """
-    if row.head == "all_of":
-        counted, choose = [member for member in members if not member.optional], worst
-    elif row.head in {"any_of", "group"}:
-        # A form or a thing shown at the counter never hides a paper that is on file, nor stands for one that is not.
-        counted, choose = [m for m in members if m.state != "at_counter"] or list(members), best
-    else:
+    if row.head not in {"all_of", "any_of", "group"}:
         return _undetermined(row) if row.unanswered else row
+    choose = worst if row.head == "all_of" else best
+    counted = [member for member in members if not (row.head == "all_of" and member.optional)]
+    # A form or a thing shown at the counter never hides a paper that is on file, nor stands for one that is not.
+    counted = [member for member in counted if member.state != "at_counter"] or counted
     holdings: tuple[Holding, ...] = ()
     if not counted:
         found = Holding(
