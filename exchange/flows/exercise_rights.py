@@ -17,9 +17,10 @@ from typing import Any
 from auth.callers import Officer
 from auth.grants import CONSENT_CHANGES, changed, factor_passed, judge_consent, judge_withdrawal
 from auth.links import code_hash
-from auth.tokens import CONSENT, TokenDesk
+from auth.tokens import TokenDesk
 from auth.verdict import ALLOWED, AccessRefused, Refused, Verdict
 from exchange.acts import judged_officer, officer_needs
+from exchange.records import withdrawn_record
 from exchange.requirements.numbers import mask_name
 from storage.consents import (
     CHALLENGES,
@@ -138,7 +139,8 @@ async def withdraw(
     if consent is None:
         revision, record, address = b"", b"", None
     else:
-        revision = _revision(desk, consent, now)
+        principal = keyring.pseudonym(consent.agency_id, consent.subject_ref)
+        revision = withdrawn_record(desk, consent, principal, now).encode()
         earlier = await keyring.unseal(consent.subject_ref, "consent", consent.record)
         record = seal_field(trail, "consent", earlier + b"\n" + revision)
         address = await address_of(database, keyring, consent.subject_ref)
@@ -216,21 +218,3 @@ def _caller_verdict(facts: Facts, by: Officer | Holder, consent: Consent | None,
     if consent is not None and consent.subject_ref != by.link.subject_ref:
         return Refused("consent_of_another_citizen")
     return ALLOWED
-
-
-def _revision(desk: TokenDesk, consent: Consent, now: datetime) -> bytes:
-    """The next revision of the consent record, chained to the one before by its hash."""
-    record = desk.sign(
-        CONSENT,
-        {
-            "jti": f"{consent.id}-{consent.epoch + 1}",
-            "iat": int(now.timestamp()),
-            "schema": "berkas-consent/1",
-            "record_id": consent.id,
-            "revision": consent.epoch + 1,
-            "prev_revision_sha256": consent.record_sha256,
-            "recipient": {"id": consent.agency_id},
-            "event": {"type": "withdrawn", "time": int(now.timestamp())},
-        },
-    )
-    return record.encode()

@@ -2,7 +2,7 @@
 
 1. the link's code is looked up by its hash; opening it changes nothing (M11, A24)
 2. the factor (``prove_self``), bound to this request and this browser
-3. sign the consent record with what was decided and the hash of the text that was shown
+3. sign the consent record (``exchange.records``) with what was decided and the hash of the page that was read
 4. one batch item: request, consent, items, the long-lived link, the notice, the entry
 """
 
@@ -16,8 +16,9 @@ from datetime import datetime, timedelta
 
 from auth.grants import CONSENT_AFTER, judge_decision, must_change
 from auth.links import code_hash, new_code
-from auth.tokens import CONSENT, TokenDesk
+from auth.tokens import TokenDesk
 from auth.verdict import AccessRefused, Verdict
+from exchange.records import Choice, Terms, given_record
 from storage.agencies import AGENCIES, OFFICERS, Agency, Officer
 from storage.consents import (
     CHALLENGES,
@@ -29,8 +30,10 @@ from storage.consents import (
     Consent,
     ConsentItem,
     ConsentRequest,
+    challenges_for,
     items_of,
     request_by_code,
+    request_by_id,
 )
 from storage.database import Database
 from storage.documents import VERSIONS, DocumentVersion
@@ -68,12 +71,15 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """``granted`` and ``refused`` are document types in the order of the request."""
+    """Document types in the order of the request. ``absent`` were asked for and never offered: they are not on file.
+    ``trail_code`` is known only to the answer of the decision itself: of the link nothing but a hash is kept.
+    """
 
     request: ConsentRequest
     granted: tuple[str, ...]
     refused: tuple[str, ...]
-    trail_code: str
+    absent: tuple[str, ...]
+    trail_code: str | None
 
 
 async def open_link(database: Database, keyring: Keyring, *, code: str) -> Opened | None:
@@ -98,6 +104,13 @@ async def open_link(database: Database, keyring: Keyring, *, code: str) -> Opene
     return Opened(request, agency, officer, items)
 
 
+async def reopened(database: Database, opened: Opened) -> Opened:
+    """With the request as it stands now."""
+    async with database.reading() as reading:
+        request = await request_by_id(reading, opened.request.id)
+    return replace(opened, request=request or opened.request)
+
+
 async def decide(
     database: Database,
     keyring: Keyring,
@@ -107,25 +120,45 @@ async def decide(
     opened: Opened,
     browser: str,
     ticked: Collection[str],
-    shown_sha256: str,
-    shown_at: datetime,
+    terms: Terms,
     notice: Notice,
     link_life: timedelta,
     origin: str,
     now: datetime,
 ) -> Decided:
-    """``ticked`` are item keys; none means "refuse all". Raises ``AccessRefused`` after the refusal is on record."""
+    """``ticked`` are keys of papers on file; none means "refuse all". Raises ``AccessRefused`` after the refusal is on
+    record.
+    """
     request = opened.request
     try:
         trail = await keyring.trail(request.subject_ref)
     except KeyMissing:
         raise AccessRefused("link_unknown") from None
     trail_code = new_code(keyring.site("link"))
-    choices = [(item, item.key in ticked and item.on_file is not None) for item in opened.items]
-    granted = tuple(item.type for item, yes in choices if yes)
-    refused = tuple(item.type for item, yes in choices if not yes)
-    act = "grant_all" if granted and not refused else "grant_some" if granted else "refuse"
-    consent, items = _consent(keyring, desk, trail, opened, act, choices, shown_sha256, shown_at, now)
+    choices = [
+        Choice(
+            item.type, item.document_id if item.on_file else None, bool(item.on_file) and item.key in ticked
+        )
+        for item in opened.items
+    ]
+    granted, refused, absent = _sorted(choices)
+    act = "grant_some" if granted and (refused or absent) else "grant_all" if granted else "refuse"
+    async with database.reading() as reading:
+        proofs = await challenges_for(reading, request.id)
+    proved = [proof.verified_at for proof in proofs if proof.browser == browser and proof.verified_at]
+    consent_id = new_id("c")
+    record = given_record(
+        desk,
+        consent_id=consent_id,
+        principal=keyring.pseudonym(request.agency_id, request.subject_ref),
+        request=request,
+        agency=opened.agency,
+        terms=terms,
+        choices=choices,
+        proved_at=max(proved, default=None),
+        now=now,
+    )
+    consent, items = _consent(trail, request, consent_id, act, choices, record, now)
     link = _link(keyring, trail, consent, trail_code, link_life, now)
     text = notice(granted, refused, f"{origin}/w/{trail_code}")
     address = await address_of(database, keyring, request.subject_ref)
@@ -167,9 +200,10 @@ async def decide(
             "request": request.id,
             "consent": consent.id,
             "consent_sha256": consent.record_sha256,
-            "shown_sha256": shown_sha256,
+            "shown_sha256": terms.shown_sha256,
             "granted": list(granted),
             "refused": list(refused),
+            "absent": list(absent),
         }
         return [Event("grant" if granted else "refuse", trail, "citizen", details)]
 
@@ -193,67 +227,35 @@ async def decide(
     )
     settled.verdict.enforce()
     decided = replace(request, state=must_change(request.state, act), decided_at=now, browser=browser)
-    return Decided(decided, granted, refused, trail_code)
+    return Decided(decided, granted, refused, absent, trail_code)
 
 
-async def decided_before(
-    database: Database, *, request: ConsentRequest
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What was granted and refused, for the browser that decided."""
-    if request.consent_id is None:
-        return (), ()
+async def decided_before(database: Database, *, request: ConsentRequest) -> Decided:
+    """The decision again, for the browser that made it."""
     async with database.reading() as reading:
-        items = await items_of(reading, request.consent_id)
+        items = await items_of(reading, request.consent_id or "")
+    choices = [Choice(item.document_type, item.document_id, item.decision == "granted") for item in items]
+    return Decided(request, *_sorted(choices), trail_code=None)
+
+
+def _sorted(choices: Sequence[Choice]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Types that were granted, refused, never offered."""
     return (
-        tuple(item.document_type for item in items if item.decision == "granted"),
-        tuple(item.document_type for item in items if item.decision == "refused"),
+        tuple(choice.type for choice in choices if choice.granted),
+        tuple(choice.type for choice in choices if not choice.granted and choice.document_id),
+        tuple(choice.type for choice in choices if not choice.document_id),
     )
 
 
 def _consent(
-    keyring: Keyring,
-    desk: TokenDesk,
     trail: Trail,
-    opened: Opened,
+    request: ConsentRequest,
+    consent_id: str,
     act: str,
-    choices: Sequence[tuple[AskedItem, bool]],
-    shown_sha256: str,
-    shown_at: datetime,
+    choices: Sequence[Choice],
+    record: str,
     now: datetime,
 ) -> tuple[Consent, list[ConsentItem]]:
-    request = opened.request
-    consent_id = new_id("c")
-    record = desk.sign(
-        CONSENT,
-        {
-            "jti": consent_id,
-            "iat": int(now.timestamp()),
-            "schema": "berkas-consent/1",
-            "record_id": consent_id,
-            "revision": 1,
-            "prev_revision_sha256": None,
-            "pii_principal_id": keyring.pseudonym(request.agency_id, request.subject_ref),
-            "granted_by": {"relation": "self"},
-            "recipient": {"id": request.agency_id, "name": opened.agency.name},
-            "lawful_basis": "consent",
-            "jurisdiction": "ID",
-            "notice": {"sha256": shown_sha256, "language": "id", "shown_at": int(shown_at.timestamp())},
-            "purpose": {"code": request.service, "application_no": request.application_no},
-            "items": [
-                {
-                    "document_type": item.type,
-                    "mode": "document",
-                    "decision": "granted" if yes else "refused",
-                    "versions": "latest_at_release",
-                }
-                for item, yes in choices
-            ],
-            "validity": {"nbf": int(now.timestamp()), "exp": int(request.valid_until.timestamp())},
-            "authn": {"method": "otp_registered", "assurance": "substantial"},
-            "request_sha256": request.request_sha256,
-            "event": {"type": "given" if any(yes for _, yes in choices) else "refused"},
-        },
-    )
     consent = Consent(
         id=consent_id,
         request_id=request.id,
@@ -274,11 +276,11 @@ def _consent(
         ConsentItem(
             id=f"{consent_id}/{number:02d}",
             consent_id=consent_id,
-            document_type=item.type,
-            document_id=item.document_id,
-            decision="granted" if yes else "refused",
+            document_type=choice.type,
+            document_id=choice.document_id,
+            decision="granted" if choice.granted else "refused",
         )
-        for number, (item, yes) in enumerate(choices)
+        for number, choice in enumerate(choices)
     ]
     return consent, items
 

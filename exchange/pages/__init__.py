@@ -37,7 +37,7 @@ __all__ = ["CONTENT_SECURITY_POLICY", "TEXT_VERSION", "Pages", "icon", "qr_svg",
 CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 """The pages are written to work under exactly this header; a browser test serves them with it."""
 
-TEXT_VERSION = "2026-11-24"
+TEXT_VERSION = "2026-11-25"
 """Raised with every change of what the consent page says; stored with each consent (UU 27/2022 art. 21(2), 24)."""
 
 STYLESHEET_PATH = "/static/berkas.css"
@@ -73,12 +73,13 @@ class Pages:
         return self._render("consent_code.html", view)
 
     def consent_decide(self, view: ConsentDecide) -> str:
-        """The decision, item by item."""
-        return self._render("consent_decide.html", view)
+        """The decision, item by item; another page when nothing that was asked for is on file."""
+        offered = any(paper.on_file for paper in view.papers)
+        return self._render("consent_decide.html" if offered else "consent_nothing.html", view)
 
     def consent_shown(self, view: ConsentDecide) -> str:
-        """The decision page without its form token and error: the same bytes for the same text, to be hashed."""
-        return self.consent_decide(replace(view, csrf="", nothing_ticked=False))
+        """The decision page without its form token and errors: the same bytes for the same text, to be hashed."""
+        return self.consent_decide(replace(view, csrf="", nothing_ticked=False, changed=False))
 
     def consent_done(self, view: ConsentDone) -> str:
         """The receipt, also shown again to the browser that decided."""

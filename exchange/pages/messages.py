@@ -38,7 +38,11 @@ def link_message(
 def consent_code_message(
     *, code: str, agency: str, documents: Sequence[str], use_until: datetime, zone: str
 ) -> str:
-    """The one-time code of a decision (protocols.md 4.1): agency, documents and period stand in the text."""
+    """The one-time code of a decision (protocols.md 4.1): agency, documents and period stand in the text. Without
+    documents there is nothing to agree to: none of what is asked for is on file.
+    """
+    if not documents:
+        return f"Kode {code} untuk MEMBUKA permintaan {one_line(agency)}. {_NEVER_TELL}"
     papers = ", ".join(one_line(paper) for paper in documents)
     return (
         f"Kode {code} untuk MENYETUJUI {one_line(agency)} membaca {papers} "
@@ -74,9 +78,12 @@ def decision_notice(
         )
         if refused:
             told += f" Tidak diizinkan: {list_words([one_line(paper) for paper in refused])}."
-    else:
+    elif refused:
         told = f"Anda menolak permintaan {who}. Tidak ada dokumen yang dibagikan."
-    return f"{one_line(site)}: {told} Nomor {reference}. Bukan Anda? Tarik kembali di {trail_link}"
+    else:
+        told = f"Permintaan {who} ditutup. Tidak ada dokumen yang dibagikan."
+    ask = "Bukan Anda? Tarik kembali di" if granted else "Lihat semua akses di"
+    return f"{one_line(site)}: {told} Nomor {reference}. {ask} {trail_link}"
 
 
 def access_notice(

@@ -93,11 +93,14 @@ class ConsentDecide:
     service_law: str | None = None
     data_protection_contact: str | None = None
     nothing_ticked: bool = False
+    changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ConsentDone:
-    """The receipt. All, some and none are told apart by what ``granted`` and ``refused`` hold."""
+    """The receipt. All, some and none are told apart by what ``granted`` and ``refused`` hold; both are empty when nothing
+    could be decided. ``trail_link`` is known only once; after that it is in the message that was sent.
+    """
 
     site: Site
     ask: Ask
@@ -105,7 +108,7 @@ class ConsentDone:
     decided_at: datetime
     granted: tuple[str, ...]
     refused: tuple[str, ...]
-    trail_link: str
+    trail_link: str | None
     to_bring: tuple[str, ...] = ()
     use_until: datetime | None = None
     max_reads: int | None = None

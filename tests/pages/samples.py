@@ -151,6 +151,10 @@ ALL: dict[str, Callable[[], str]] = {
     "consent_decide": lambda: PAGES.consent_decide(DECIDE),
     "consent_decide_error": lambda: PAGES.consent_decide(replace(DECIDE, nothing_ticked=True)),
     "consent_decide_absent": lambda: PAGES.consent_decide(replace(DECIDE, papers=(*PAPERS[:2], ABSENT))),
+    "consent_decide_changed": lambda: PAGES.consent_decide(replace(DECIDE, changed=True)),
+    "consent_nothing": lambda: PAGES.consent_decide(replace(DECIDE, papers=(ABSENT,))),
+    "consent_done_again": lambda: PAGES.consent_done(replace(DONE, trail_link=None)),
+    "consent_done_closed": lambda: PAGES.consent_done(replace(DONE, granted=(), refused=(), use_until=None)),
     "consent_done_some": lambda: PAGES.consent_done(DONE),
     "consent_done_all": lambda: PAGES.consent_done(replace(DONE, refused=(), to_bring=())),
     "consent_done_none": lambda: PAGES.consent_done(

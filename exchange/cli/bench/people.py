@@ -31,6 +31,7 @@ from exchange.flows import (
     sign_in,
     take_in,
 )
+from exchange.records import Terms
 from exchange.requirements.numbers import parse_nik
 from exchange.uploads import Body, Paper
 
@@ -231,8 +232,7 @@ async def _granted(parts: Parts, asked: _Asked, code: str) -> Citizen:
         opened=asked.opened,
         browser=asked.browser,
         ticked=[item.key for item in asked.opened.items],
-        shown_sha256=hashlib.sha256(b"").hexdigest(),
-        shown_at=now,
+        terms=Terms(hashlib.sha256(b"").hexdigest(), now, "bench", (SITE, "Bench"), SERVICE),
         notice=lambda _granted, _refused, link: link,
         link_life=timedelta(days=1),
         origin=parts.settings.origin,
