@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from auth.tokens import CONSENT, TokenDesk
+from auth.tokens import CONSENT, CONSENT_REQUEST, TokenDesk
 from storage.agencies import Agency
 from storage.consents import Consent, ConsentRequest
 
@@ -39,6 +39,33 @@ class Choice:
     type: str
     document_id: str | None
     granted: bool
+
+
+def request_record(
+    desk: TokenDesk,
+    request_id: str,
+    principal: str,
+    agency_id: str,
+    service: str,
+    application_no: str | None,
+    asks: Sequence[tuple[str, str]],
+    valid_until: datetime,
+    now: datetime,
+) -> str:
+    """What was asked, so that it can be proved: ``asks`` are (path, document type)."""
+    return desk.sign(
+        CONSENT_REQUEST,
+        {
+            "jti": request_id,
+            "iat": _seconds(now),
+            "pii_principal_id": principal,
+            "recipient": agency_id,
+            "purpose": service,
+            "application_no": application_no or "",
+            "items": [{"path": path, "document_type": document_type} for path, document_type in asks],
+            "exp_consent": _seconds(valid_until),
+        },
+    )
 
 
 def given_record(

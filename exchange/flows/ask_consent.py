@@ -17,11 +17,12 @@ from typing import Any
 from auth.callers import Officer
 from auth.grants import changed
 from auth.links import code_hash, new_code, new_pairing_code
-from auth.tokens import CONSENT_REQUEST, TokenDesk
+from auth.tokens import TokenDesk
 from auth.verdict import AccessRefused, Refused, Verdict
 from exchange.acts import judged_officer, officer_details, officer_needs
 from exchange.holdings import evaluated, own_service
 from exchange.pages.messages import link_message
+from exchange.records import request_record
 from exchange.requirements.catalogue import Catalogue, Service
 from exchange.requirements.selection import NotRequired, RequestItem, requestable
 from storage.consents import REQUESTS, ConsentRequest, items_of, request_by_id
@@ -269,18 +270,10 @@ def _request(
 ) -> ConsentRequest:
     request_id = new_id("cr")
     asked = [{"path": item.path, "type": item.type, "document_id": item.document_id} for item in items]
-    signed = desk.sign(
-        CONSENT_REQUEST,
-        {
-            "jti": request_id,
-            "iat": int(now.timestamp()),
-            "pii_principal_id": keyring.pseudonym(officer.agency_id, trail.subject_ref),
-            "recipient": officer.agency_id,
-            "purpose": service.code,
-            "application_no": application_no or "",
-            "items": [{"path": item.path, "document_type": item.type} for item in items],
-            "exp_consent": int(valid_until.timestamp()),
-        },
+    principal = keyring.pseudonym(officer.agency_id, trail.subject_ref)
+    asks = [(item.path, item.type) for item in items]
+    signed = request_record(
+        desk, request_id, principal, officer.agency_id, service.code, application_no, asks, valid_until, now
     )
     return ConsentRequest(
         id=request_id,
