@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+VERSION = 1
+CODE = r"[A-Z][A-Z0-9_]*"
+SERVICE_CODE = r"[A-Z][A-Z0-9_]*\.[A-Z][A-Z0-9_]*"
+CONDITION = r"[a-z][a-z0-9_]*"
+# The lowest and the highest of a count: beyond it, it is a slip of the keyboard.
+MONTHS = (1, 600)
+DAYS = (1, 366)
+AMOUNT = (0, 1_000_000_000)
+
 HEADS = ("doc", "group", "any_of", "all_of", "status", "form")
 MODIFIERS = (
     "subject", "when", "original", "must_be_valid", "max_age_months", "tax_year", "levels", "background", "optional",
     "note",
 )  # fmt: skip
+# Modifiers that ask something of a paper: a live check and a form have none of it.
+OF_PAPERS = ("must_be_valid", "max_age_months", "tax_year", "levels", "background")
 ROLES = frozenset(
     ("applicant", "proxy", "parents", "father", "mother", "child", "family", "couple", "deceased", "heirs", "owner",
      "buyer", "seller", "director", "business", "account_holder")
@@ -57,5 +68,7 @@ EXTRAS: dict[str, type] = {
     "domicile_only": bool,
     "source": dict,
 }
+GUARDIAN_CONSENTS = frozenset(("required",))
+AGENCY_LEVELS = frozenset(("pusat", "provinsi", "kabkota", "gabungan", "bumn"))
 STATUS_KEYS = ("name_id", "authority", "max_age_days")
 AGENCY_KEYS = ("name_id", "level")

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from exchange.requirements import loader
+from exchange.requirements import entries, loader
 from exchange.requirements.catalogue import DATA, Catalogue, Service, load_catalogue
 from exchange.requirements.reading import Entry, read
 from exchange.requirements.rules import Evaluation, Paper, RequirementState, evaluate
@@ -91,7 +91,7 @@ def fullwidth(digits: str) -> str:
 @cache
 def _world() -> Any:
     types = read(DATA / "document-types.yaml")
-    world = loader._World(CATALOGUE.document_types, read(DATA / "services.yaml"))
+    world = entries.World(CATALOGUE.document_types, CATALOGUE.never_shared, read(DATA / "services.yaml"))
     world.groups = loader._by_code(types, "groups", world.group)
     return world
 

@@ -54,6 +54,9 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / SERVICES).write_bytes(b"version: \xff\xfe")
     with pytest.raises(CatalogueError, match=r"services\.yaml:1: not YAML: UnicodeDecodeError"):
         load_catalogue(tmp_path)
+    (tmp_path / SERVICES).write_bytes(b"version: 1\nconditions: \xff")
+    with pytest.raises(CatalogueError, match=r"services\.yaml:2: not YAML: UnicodeDecodeError"):
+        load_catalogue(tmp_path)
 
 
 def test_services_without_requirements(tmp_path: Path) -> None:
