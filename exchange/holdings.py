@@ -10,6 +10,8 @@ from auth.verdict import AccessRefused
 from exchange.requirements.catalogue import Catalogue, DocumentType, Service
 from exchange.requirements.numbers import bare, is_nik
 from exchange.requirements.rules import Evaluation, Paper, evaluate
+from exchange.requirements.things import THINGS
+from exchange.requirements.vocabulary import ROLES
 from storage.agencies import offered_services
 from storage.database import Database
 from storage.documents import DocumentVersion, held_versions, things_of
@@ -27,6 +29,22 @@ async def own_service(database: Database, catalogue: Catalogue, officer: Officer
     if code not in offered:
         raise AccessRefused("service_of_another_agency")
     return service
+
+
+def misnamed(
+    catalogue: Catalogue, answers: Mapping[str, bool], parties: Mapping[str, Sequence[str]]
+) -> list[dict[str, str]]:
+    """Answers to unknown conditions and unknown roles, as a problem names them: a slip must not go unseen."""
+    wrong = [("answers", code, "unknown") for code in answers if code not in catalogue.conditions]
+    for role in parties:
+        if role == "applicant":
+            wrong.append(("parties", role, "named_by_the_request"))
+        elif role not in ROLES | THINGS:
+            wrong.append(("parties", role, "unknown"))
+    return [
+        {"pointer": f"/{member}/{name.replace('~', '~0').replace('/', '~1')}", "code": code}
+        for member, name, code in wrong
+    ]
 
 
 async def is_own_nik(database: Database, keyring: Keyring, subject_ref: str, number: str) -> bool:

@@ -13,6 +13,13 @@ DocumentId = Annotated[str, StringConstraints(pattern=f"^d_{_ULID}$")]
 RequestId = Annotated[str, StringConstraints(pattern=f"^cr_{_ULID}$")]
 ConsentId = Annotated[str, StringConstraints(pattern=f"^c_{_ULID}$")]
 
+# Conditions of the catalogue, answered; and who else takes part: references by role.
+Answers = Annotated[dict[Annotated[str, Field(max_length=40)], bool], Field(max_length=60)]
+Parties = Annotated[
+    dict[Annotated[str, Field(max_length=40)], Annotated[list[Reference], Field(max_length=20)]],
+    Field(max_length=20),
+]
+
 
 class Strict(BaseModel):
     """Unknown members are refused: nobody sets what is not theirs to set (A37)."""

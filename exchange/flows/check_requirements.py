@@ -2,7 +2,7 @@
 
 1. find the citizen through the keyed index of the NIK, or by reference
 2. evaluate the service on the metadata of what is on file; no object is opened
-3. one batch item: officer and budget judged, the look stands in the citizen's trail
+3. one batch item: officer and budget judged (every citizen counts), the look stands in each citizen's trail
 4. only then the answer; of a sensitive type it says ``ask`` and nothing else
 """
 
@@ -63,7 +63,8 @@ async def check(
     refusal = None
     evaluation = None
     service = None
-    trails = await _trails(keyring, [subject_ref, *(ref for refs in parties.values() for ref in refs)])
+    citizens = dict.fromkeys((subject_ref, *(ref for refs in parties.values() for ref in refs)))
+    trails = await _trails(keyring, list(citizens))
     if subject_ref is None or trails is None:
         refusal = Refused("subject_unknown")
         trails = [keyring.site_trail()]
@@ -74,7 +75,9 @@ async def check(
             refusal = Refused(refused.reason)
         else:
             evaluation = await evaluated(database, catalogue, service, subject_ref, parties, answers, today)
-    verdict = await _recorded(appender, officer, trails, service_code, refusal, limit_per_hour, now)
+    verdict = await _recorded(
+        appender, officer, trails, len(citizens), service_code, refusal, limit_per_hour, now
+    )
     verdict.enforce()
     if subject_ref is None or service is None or evaluation is None:
         raise AccessRefused("subject_unknown")
@@ -93,6 +96,7 @@ async def _recorded(
     appender: Appender,
     officer: Officer,
     trails: Sequence[Trail],
+    looks: int,
     service_code: str,
     refusal: Refused | None,
     limit_per_hour: int,
@@ -104,13 +108,13 @@ async def _recorded(
         budget = facts.get(BUDGETS, budget_id)
         verdicts = [
             judged_officer(facts, officer, now),
-            judge_budget(budget.used if budget else 0, limit_per_hour),
+            judge_budget((budget.used if budget else 0) + looks - 1, limit_per_hour),
         ]
         return first_refusal(*verdicts, *([refusal] if refusal else []))
 
     def count(facts: Facts, _now: datetime, _verdict: Verdict) -> None:
         budget = facts.get(BUDGETS, budget_id)
-        facts.put(BUDGETS, HourlyBudget(budget_id, (budget.used if budget else 0) + 1))
+        facts.put(BUDGETS, HourlyBudget(budget_id, (budget.used if budget else 0) + looks))
 
     details = officer_details(officer, service=service_code)
     settled = await appender.submit(

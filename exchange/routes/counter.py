@@ -14,9 +14,10 @@ from exchange.answers import withdrawal_text
 from exchange.deps import CurrentOfficer, Wired, clock, current_officer, session_cookie, today_at
 from exchange.errors import ProblemRaised
 from exchange.flows import check_requirements, enrol, exercise_rights, sign_in
+from exchange.holdings import misnamed
 from exchange.requirements.masking import mask_sensitive
 from exchange.requirements.numbers import NumberError, check_phone, parse_nik
-from exchange.schemas import ConsentId, Reference, Strict
+from exchange.schemas import Answers, ConsentId, Parties, Reference, Strict
 
 public = APIRouter(prefix="/v1", tags=["Officer"])
 router = APIRouter(prefix="/v1", tags=["Officer"], dependencies=[Depends(current_officer)])
@@ -46,8 +47,8 @@ class ReadinessIn(Strict):
     nik: str | None = Field(default=None, max_length=40)
     subject_ref: Reference | None = None
     service: str = Field(max_length=60)
-    parties: dict[str, list[Reference]] = Field(default_factory=dict, max_length=20)
-    answers: dict[str, bool] = Field(default_factory=dict, max_length=60)
+    parties: Parties = Field(default_factory=dict)
+    answers: Answers = Field(default_factory=dict)
     queue_ticket: str | None = Field(default=None, max_length=40)
 
 
@@ -162,10 +163,14 @@ async def enrol_citizen(
 
 @router.post("/readiness", operation_id="checkReadiness", summary="Is what a service requires on file?")
 async def readiness(parts: Wired, officer: CurrentOfficer, body: ReadinessIn) -> dict[str, Any]:
-    """Own agency's services only. Opens no document. One entry on the trail of each citizen looked at."""
+    """Own agency's services only. Opens no document. One entry on the trail of each citizen looked at; each of them
+    counts against the officer's hourly budget.
+    """
     subject_ref = body.subject_ref
     if (body.nik is None) == (subject_ref is None):
         raise ProblemRaised("BK-2001", errors=[{"pointer": "/nik", "code": "nik_or_subject_ref"}])
+    if errors := misnamed(parts.catalogue, body.answers, body.parties):
+        raise ProblemRaised("BK-2001", errors=errors)
     if body.nik is not None:
         nik = parse_nik(body.nik, birth_date=None, today=today_at(parts.zone))
         subject_ref = await check_requirements.find_subject(parts.database, parts.keyring, nik.number)

@@ -19,7 +19,7 @@ from exchange.answers import access_text
 from exchange.deps import CurrentOfficer, Parts, Wired, clock, current_officer, today_at
 from exchange.errors import ProblemRaised
 from exchange.flows import ask_consent, issue_ticket, take_in
-from exchange.holdings import is_own_nik
+from exchange.holdings import is_own_nik, misnamed
 from exchange.pages import qr_svg
 from exchange.requirements.catalogue import DocumentType
 from exchange.requirements.numbers import (
@@ -30,7 +30,7 @@ from exchange.requirements.numbers import (
     check_about,
     check_number,
 )
-from exchange.schemas import Reference, RequestId, Strict
+from exchange.schemas import Answers, Parties, Reference, RequestId, Strict
 from storage.errors import UploadBroken
 
 router = APIRouter(prefix="/v1", tags=["Officer"], dependencies=[Depends(current_officer)])
@@ -44,8 +44,8 @@ class RequestIn(Strict):
     documents: list[str] | None = Field(default=None, max_length=50)
     channel: Literal["qr", "sms", "whatsapp", "email"] = "qr"
     valid_until: datetime | None = None
-    answers: dict[str, bool] = Field(default_factory=dict, max_length=60)
-    parties: dict[str, list[Reference]] = Field(default_factory=dict, max_length=20)
+    answers: Answers = Field(default_factory=dict)
+    parties: Parties = Field(default_factory=dict)
 
 
 class TicketIn(Strict):
@@ -118,6 +118,8 @@ async def take_in_document(
 )
 async def request_consent(parts: Wired, officer: CurrentOfficer, body: RequestIn) -> dict[str, Any]:
     """Covers exactly what the service requires; ``documents`` only chooses among alternatives (BK-2031)."""
+    if errors := misnamed(parts.catalogue, body.answers, body.parties):
+        raise ProblemRaised("BK-2001", errors=errors)
     now = clock()
     settings = parts.settings
     life_s = settings.request_life_counter_s if body.channel == "qr" else settings.request_life_message_s

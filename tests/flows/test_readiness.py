@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
+from typing import Any
 
 import httpx
+import pytest
 
-from tests.world import ANSWERS, PDF, OfficerAt, World, content_digest
+from tests.world import ANSWERS, NIK, OTHER_NIK, PDF, SERVICE, OfficerAt, World, content_digest
 
 PARCEL_A, PARCEL_B = "647201000100199990", "647201000100299990"
 
@@ -51,3 +54,96 @@ async def test_the_second_parcel_can_be_served(world: World) -> None:
         assert done.status_code == 200
         state = (await officer.get(f"/v1/consent-requests/{asked['id']}")).json()
         assert [item["document_id"] for item in state["items"]] == [title, notice]
+
+
+STRANGERS = [f"sbj_01JD00000000000000000000{number:02d}" for number in range(30)]
+
+
+async def _everywhere(world: World, officer: OfficerAt, subject: str, **members: Any) -> list[httpx.Response]:
+    """The same members sent to readiness and to the request for consent."""
+    body = {"subject_ref": subject, "service": SERVICE, "answers": ANSWERS, **members}
+    return [await officer.post(path, json=body) for path in ("/v1/readiness", "/v1/consent-requests")]
+
+
+@pytest.mark.parametrize(
+    ("members", "pointer", "code"),
+    [
+        ({"answers": {**ANSWERS, "representd": True}}, "/answers/representd", "unknown"),
+        ({"answers": {"a/b~c": True}}, "/answers/a~1b~0c", "unknown"),
+        ({"parties": {"neighbour": [STRANGERS[0]]}}, "/parties/neighbour", "unknown"),
+        ({"parties": {"applicant": [STRANGERS[0]]}}, "/parties/applicant", "named_by_the_request"),
+        ({"parties": {"heirs": STRANGERS[:21]}}, "/parties/heirs", "too_long"),
+    ],
+)
+async def test_names_that_nobody_knows(
+    world: World, members: dict[str, Any], pointer: str, code: str
+) -> None:
+    """Wrong version: a slip of the keyboard is an answer that was never given, and nobody is told. Nothing happens."""
+    officer = await world.officer()
+    subject = await world.enrols(officer)
+    before = len(await world.entries())
+    for answer in await _everywhere(world, officer, subject, **members):
+        assert (answer.status_code, answer.json()["code"]) == (422, "BK-2001")
+        assert answer.json()["errors"] == [{"pointer": pointer, "code": code}]
+    assert len(await world.entries()) == before
+
+
+async def test_twenty_of_a_role_are_accepted(world: World) -> None:
+    """Then the citizens are looked for: nobody has these references."""
+    officer = await world.officer()
+    subject = await world.enrols(officer)
+    body = {
+        "subject_ref": subject,
+        "service": SERVICE,
+        "parties": {"heirs": STRANGERS[:20], "land": [subject]},
+    }
+    answer = await officer.post("/v1/readiness", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (404, "BK-2002")
+
+
+async def test_readiness_with_parties(world: World) -> None:
+    """DPMPTSP.NIB of a firm, whose papers a partner holds; the look stands in both trails."""
+    officer = await world.officer()
+    applicant, partner = [await world.enrols(officer, nik, None) for nik in (NIK, OTHER_NIK)]
+    await world.stores(officer, applicant)
+    for kind in ("AKTA_PENDIRIAN", "NPWP_BADAN"):
+        assert (await takes_in(world, officer, partner, kind)).status_code == 201
+    body = {
+        "subject_ref": applicant,
+        "service": SERVICE,
+        "answers": {**ANSWERS, "legal_entity": True},
+    }
+    alone = (await officer.post("/v1/readiness", json=body)).json()
+    with_partner = (
+        await officer.post("/v1/readiness", json={**body, "parties": {"business": [partner]}})
+    ).json()
+    states = {row["path"]: (row["state"], row["party"]) for row in with_partner["requirements"]}
+    assert [row["state"] for row in alone["requirements"] if row["path"] == "2"] == ["party_missing"]
+    assert states["2/0"] == states["2/1"] == ("valid", "business")
+    assert (alone["complete"], with_partner["complete"]) == (False, True)
+    looks = [entry for entry in await world.entries() if entry["type"] == "readiness"]
+    assert len(looks) == 3
+
+
+async def test_the_budget_counts_everybody_looked_at(world: World) -> None:
+    """A62. Wrong version: one call with two hundred parties costs as much as one citizen."""
+    settings = world.parts.settings.model_copy(update={"readiness_per_officer_hour": 5})
+    world.app.state.parts = replace(world.parts, settings=settings)
+    officer = await world.officer()
+    one, two = [await world.enrols(officer, nik, None) for nik in (NIK, OTHER_NIK)]
+    body = {"subject_ref": one, "service": SERVICE, "answers": ANSWERS}
+    both = {**body, "parties": {"heirs": [one, two], "family": [two, two]}}
+    statuses = [(await officer.post("/v1/readiness", json=sent)).status_code for sent in (both, both, both)]
+    assert statuses == [200, 200, 429], "two, four, and the fifth is not enough for two"
+
+
+async def test_strangers_cost_as_much_as_citizens(world: World) -> None:
+    """A61: guessing references in bulk is what the budget is for."""
+    settings = world.parts.settings.model_copy(update={"readiness_per_officer_hour": 20})
+    world.app.state.parts = replace(world.parts, settings=settings)
+    officer = await world.officer()
+    subject = await world.enrols(officer)
+    body = {"subject_ref": subject, "service": SERVICE, "answers": ANSWERS}
+    guess = {**body, "parties": {"heirs": STRANGERS[:19]}}
+    assert (await officer.post("/v1/readiness", json=guess)).status_code == 404
+    assert (await officer.post("/v1/readiness", json=body)).status_code == 429
