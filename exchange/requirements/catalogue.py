@@ -92,7 +92,9 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """``extras`` holds the fields that only inform: fee, schedule, deadlines, source."""
+    """``eligibility`` are conditions that must hold to use it at all, ``excludes`` those that must not. ``extras`` holds
+    the fields that only inform: fee, schedule, deadlines, source.
+    """
 
     code: str
     agency: str
@@ -104,6 +106,8 @@ class Service:
     applicant: str
     not_delegable: bool
     legal: str | None
+    eligibility: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
     extras: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -130,6 +134,8 @@ class Service:
             "output": list(self.output),
             "not_delegable": self.not_delegable,
             "legal": self.legal,
+            **({"eligibility": list(self.eligibility)} if self.eligibility else {}),
+            **({"excludes": list(self.excludes)} if self.excludes else {}),
         } | {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in self.extras.items()

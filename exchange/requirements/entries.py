@@ -96,6 +96,8 @@ class World:
             applicant=applicant,
             not_delegable=entry.value("not_delegable", bool, default=False),
             legal=entry.text("legal"),
+            eligibility=entry.texts("eligibility"),
+            excludes=entry.texts("excludes"),
             extras=frozen({key: entry[key] for key in words.EXTRAS if key in entry}),
         )
 

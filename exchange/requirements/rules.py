@@ -54,8 +54,28 @@ def evaluate(
         entries = enumerate(service.requirements)
         return [row for number, requirement in entries for row in judge.rows(requirement, str(number))]
 
-    rows = judged(of_one_thing(catalogue, service, papers, chosen, judged))
+    rows = judged(of_one_thing(catalogue, service, papers, chosen, judged)) + _eligibility(service, answers)
     return Evaluation(all(row.satisfied for row in rows if "/" not in row.path), tuple(rows))
+
+
+def _eligibility(service: Service, answers: Mapping[str, bool]) -> list[RequirementState]:
+    """What keeps the service from this citizen, or is not known yet; what is as it should be is not listed."""
+    asked = [(f"e{n}", code, True, "not_eligible") for n, code in enumerate(service.eligibility)]
+    asked += [(f"x{n}", code, False, "excluded") for n, code in enumerate(service.excludes)]
+    return [
+        RequirementState(
+            path=path,
+            head="eligibility",
+            code=code,
+            party="applicant",
+            state="missing" if code in answers else "undetermined",
+            reason=reason if code in answers else "condition_unanswered",
+            asks=() if code in answers else (code,),
+            unanswered=() if code in answers else (code,),
+        )
+        for path, code, right, reason in asked
+        if answers.get(code) is not right
+    ]
 
 
 class _Judge:

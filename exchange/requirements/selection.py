@@ -41,6 +41,8 @@ def requestable(
     known = {name for row in evaluation.requirements for name in _names(row)}
     if not chosen <= known:
         raise NotRequired(service.code)
+    if any(row.head == "eligibility" and not row.unanswered for row in evaluation.entries):
+        return ()  # the service is not for this citizen: nothing is required
     picker = _Picker(catalogue, evaluation, subject_ref, chosen)
     items: dict[str, RequestItem] = {}
     for entry in evaluation.entries:

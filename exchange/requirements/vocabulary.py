@@ -46,7 +46,7 @@ TYPE_KEYS = (
 )  # fmt: skip
 TYPE_OPTIONAL = ("note", "attributes", "levels", "min_age")
 SERVICE_KEYS = ("code", "agency", "name_id", "name_en", "requirements", "output", "source")
-SERVICE_OPTIONAL = ("makes_stale", "applicant", "not_delegable", "legal")
+SERVICE_OPTIONAL = ("makes_stale", "applicant", "not_delegable", "legal", "eligibility", "excludes")
 # Fields of a service that only inform, with their YAML type.
 EXTRAS: dict[str, type] = {
     "fee_idr": int,
@@ -58,9 +58,7 @@ EXTRAS: dict[str, type] = {
     "consistency": list,
     "quota_per_day": int,
     "schedule_note": str,
-    "excludes": list,
     "guardian_consent": str,
-    "eligibility": list,
     "deadline_days": int,
     "deadline_workdays_before": int,
     "follow_up": str,

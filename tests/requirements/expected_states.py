@@ -54,9 +54,9 @@ IMIGRASI.PASPOR_ANAK           wati  incomplete  0:party_missing 1:party_missing
 POLRI.SKCK_BARU                rina  incomplete  0:valid 1:valid 2:valid 3:valid 4:at_counter 5:unverified 7:missing
 POLRI.SKCK_BARU                budi  incomplete  0:stale 1:stale 2:valid 3:missing 4:at_counter 5:unverified 6:expired 7:missing
 POLRI.SKCK_BARU                wati  incomplete  0:valid 1:valid 2:valid 3:valid 4:at_counter 5:unverified 7:missing
-POLRI.SKCK_PERPANJANG          rina  incomplete  0:valid 1:valid 2:valid 3:valid 4:valid 5:unverified
-POLRI.SKCK_PERPANJANG          budi  incomplete  0:expired 1:stale 2:stale 3:valid 4:missing 5:unverified
-POLRI.SKCK_PERPANJANG          wati  incomplete  0:missing 1:valid 2:valid 3:missing 4:valid 5:unverified
+POLRI.SKCK_PERPANJANG          rina  incomplete  0:valid 1:valid 2:valid 3:valid 4:valid 5:unverified e0:missing
+POLRI.SKCK_PERPANJANG          budi  incomplete  0:expired 1:stale 2:stale 3:valid 4:missing 5:unverified e0:missing
+POLRI.SKCK_PERPANJANG          wati  incomplete  0:missing 1:valid 2:valid 3:missing 4:valid 5:unverified e0:missing
 POLRI.SIM_PERPANJANG           rina  incomplete  0:valid 1:valid 2:valid 3:valid 4:unverified
 POLRI.SIM_PERPANJANG           budi  incomplete  0:expired 1:stale 2:expired 3:valid 4:unverified
 POLRI.SIM_PERPANJANG           wati  incomplete  0:missing 1:valid 2:missing 3:missing 4:unverified

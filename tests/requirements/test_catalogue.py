@@ -164,7 +164,7 @@ def test_objects_are_frozen(holder: object, member: str, value: object) -> None:
 def test_mappings_are_read_only(mapping: Any) -> None:
     with pytest.raises(TypeError):
         mapping["X"] = 1
-    assert isinstance(CATALOGUE.services["IMIGRASI.PASPOR_GANTI"].extras["excludes"], tuple)
+    assert isinstance(CATALOGUE.services["IMIGRASI.PASPOR_BARU_DEWASA"].extras["consistency"], tuple)
 
 
 def test_a_service_as_the_api_shows_it() -> None:
