@@ -55,6 +55,13 @@ async def subject_by_nik(reading: Reading, nik_index: bytes) -> str | None:
     return await reading.raw.fetchval("SELECT ref FROM subject WHERE nik_index = $1", nik_index)  # type: ignore[no-any-return]
 
 
+async def enrolled_by_nik(reading: Reading, nik_index: bytes) -> str | None:
+    """Only who stands in the ledger: an enrolment that broke before its entry is finished by enrolling again."""
+    return await reading.raw.fetchval(  # type: ignore[no-any-return]
+        "SELECT s.ref FROM subject s JOIN enrolment e ON e.id = s.ref WHERE s.nik_index = $1", nik_index
+    )
+
+
 async def nik_index_of(reading: Reading, subject_ref: str) -> bytes | None:
     return await reading.raw.fetchval("SELECT nik_index FROM subject WHERE ref = $1", subject_ref)  # type: ignore[no-any-return]
 

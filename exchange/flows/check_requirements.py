@@ -26,7 +26,7 @@ from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
 from storage.ledger.tables import SUBJECT_TRAILS
 from storage.ledger.work import Event, Trail, Work
-from storage.subjects import subject_by_nik
+from storage.subjects import enrolled_by_nik
 from storage.tickets import BUDGETS, HourlyBudget
 
 
@@ -41,7 +41,7 @@ class Readiness:
 
 async def find_subject(database: Database, keyring: Keyring, nik: str) -> str | None:
     async with database.reading() as reading:
-        return await subject_by_nik(reading, keyring.nik_index(nik))
+        return await enrolled_by_nik(reading, keyring.nik_index(nik))
 
 
 async def check(

@@ -124,7 +124,8 @@ class Service:
         return code in self.replaces and role not in whose_own
 
     def as_dict(self) -> dict[str, Any]:
-        """For the API."""
+        """For the API. Of the source its kind, law and confidence; its addresses and notes are for editors."""
+        source = self.extras.get("source", {})
         return {
             "code": self.code,
             "agency": self.agency,
@@ -134,6 +135,7 @@ class Service:
             "output": list(self.output),
             "not_delegable": self.not_delegable,
             "legal": self.legal,
+            "source": {name: source[name] for name in ("kind", "confidence", "legal") if name in source},
             **({"eligibility": list(self.eligibility)} if self.eligibility else {}),
             **({"excludes": list(self.excludes)} if self.excludes else {}),
         } | {

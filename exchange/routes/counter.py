@@ -107,7 +107,7 @@ async def services(parts: Wired) -> dict[str, Any]:
 
 @router.get("/services/{code}", operation_id="getService", summary="One service with its requirements")
 async def service(parts: Wired, code: str) -> dict[str, Any]:
-    """Any signed-in officer. The requirements as the catalogue has them, with their sources."""
+    """Any signed-in officer. The requirements as the catalogue has them, and how sure their source is."""
     found = parts.catalogue.services.get(code)
     if found is None:
         raise AccessRefused("service_unknown")
@@ -116,7 +116,7 @@ async def service(parts: Wired, code: str) -> dict[str, Any]:
 
 @router.get("/document-types", operation_id="listDocumentTypes", summary="The document types")
 async def document_types(parts: Wired) -> dict[str, Any]:
-    """Any signed-in officer. ``stored`` is false for what is bound to one request and never kept."""
+    """Any signed-in officer. ``stored`` is false for what is bound to one request or only shown, and never kept."""
     rows = parts.catalogue.document_types.values()
     return {
         "data": [
@@ -129,7 +129,7 @@ async def document_types(parts: Wired) -> dict[str, Any]:
                 "pdp_class": row.pdp_class,
                 "validity": row.validity.kind,
                 "levels": list(row.levels),
-                "stored": row.code not in parts.catalogue.never_shared,
+                "stored": not parts.catalogue.at_counter(row.code),
             }
             for row in rows
         ]

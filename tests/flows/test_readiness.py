@@ -147,3 +147,33 @@ async def test_strangers_cost_as_much_as_citizens(world: World) -> None:
     guess = {**body, "parties": {"heirs": STRANGERS[:19]}}
     assert (await officer.post("/v1/readiness", json=guess)).status_code == 404
     assert (await officer.post("/v1/readiness", json=body)).status_code == 429
+
+
+async def test_an_enrolment_that_is_not_on_record_is_not_found(world: World) -> None:
+    """The process died between the citizen's keys and the entry. Wrong version: the citizen is found, and looked at,
+    before any entry says that they were ever enrolled. Enrolling again finishes it.
+    """
+    officer = await world.officer()
+    subject = await world.enrols(officer)
+    async with world.parts.database.transaction() as transaction:
+        await transaction.raw.execute("DELETE FROM enrolment WHERE id = $1", subject)
+    body = {"nik": NIK, "service": SERVICE, "answers": ANSWERS}
+    answer = await officer.post("/v1/readiness", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (404, "BK-2002")
+    assert (await world.entries())[-1]["result"]["reason"] == "subject_unknown"
+    assert await world.enrols(officer) == subject
+    assert (await officer.post("/v1/readiness", json=body)).status_code == 200
+
+
+async def test_what_the_catalogue_says_of_its_own(world: World) -> None:
+    """IKD is shown at the counter like the forms; how sure a rule is, is told, the pages it was read on are not."""
+    officer = await world.officer()
+    types = {row["code"]: row for row in (await officer.get("/v1/document-types")).json()["data"]}
+    not_stored = {code for code, row in types.items() if not row["stored"]}
+    assert not_stored == {code for code in types if world.parts.catalogue.at_counter(code)}
+    assert "IKD" in not_stored
+    service = (await officer.get("/v1/services/POLRI.SKCK_BARU")).json()
+    assert service["source"] == {"kind": "web", "confidence": "high"}
+    memory = (await officer.get("/v1/services/DISDUKCAPIL.KIA")).json()
+    assert memory["source"] == {"kind": "memory", "confidence": "medium", "legal": "Permendagri 2/2016"}
+    assert "http" not in str(service)

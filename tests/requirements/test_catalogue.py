@@ -168,12 +168,13 @@ def test_mappings_are_read_only(mapping: Any) -> None:
 
 
 def test_a_service_as_the_api_shows_it() -> None:
-    """Provenance is for editors, not for citizens (``domain.md`` 8): no source, no address of a page."""
+    """Provenance is for editors, not for citizens (``domain.md`` 8): no note, no address of a page."""
     shown = CATALOGUE.services["IMIGRASI.PASPOR_GANTI"].as_dict()
     assert (shown["excludes"], shown["not_delegable"]) == (["lost", "damaged"], True)
     assert shown["requirements"][0] == {
         "head": "doc", "code": "PASPOR", "subject": "applicant", "original": "submitted",
     }  # fmt: skip
-    assert not {"source", "note"} & set(shown)
+    assert shown["source"] == {"kind": "web", "confidence": "high"}
+    assert "note" not in shown
     for service in CATALOGUE.services.values():
         assert "http" not in str(service.as_dict())
