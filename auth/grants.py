@@ -148,10 +148,19 @@ def judge_budget(used: int, limit: int) -> Verdict:
     return ALLOWED if used < limit else Refused("budget_spent")
 
 
-def judge_sending(request: RequestFact | None, challenges: Sequence[ChallengeFact], now: datetime) -> Verdict:
-    """May another one-time code go out? ``challenges`` are all of this citizen; ``request`` is None for a trail."""
+def judge_sending(
+    request: RequestFact | None,
+    challenges: Sequence[ChallengeFact],
+    of_target: Sequence[ChallengeFact],
+    now: datetime,
+) -> Verdict:
+    """May another one-time code go out? ``challenges`` are all of this citizen, ``of_target`` those for the same request
+    or link; ``request`` is None for a trail. No code goes out that could not be tried.
+    """
     if request is not None and (refused := _open_request(request, now)):
         return refused
+    if tries_left(of_target, now, for_ever=request is not None) == 0:
+        return Refused("tries_spent")
     recent = [challenge for challenge in challenges if now - challenge.sent_at < timedelta(hours=1)]
     return ALLOWED if len(recent) < CODE_SENDS_PER_HOUR else Refused("codes_spent")
 
@@ -183,6 +192,12 @@ def tries_left(challenges: Sequence[ChallengeFact], now: datetime, *, for_ever: 
     """
     counted = [c for c in challenges if for_ever or now - c.sent_at < TRIES_COME_BACK_AFTER]
     return max(0, CODE_TRIES - sum(challenge.tries for challenge in counted))
+
+
+def tries_return_at(challenges: Sequence[ChallengeFact], now: datetime) -> datetime:
+    """When a citizen's own link that is locked now can be tried again."""
+    ends = sorted(challenge.sent_at + TRIES_COME_BACK_AFTER for challenge in challenges)
+    return next((end for end in ends if end > now and tries_left(challenges, end, for_ever=False)), now)
 
 
 def factor_passed(challenges: Sequence[ChallengeFact], browser: str, now: datetime) -> bool:

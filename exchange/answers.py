@@ -38,8 +38,19 @@ def gone(parts: Parts) -> Response:
     return page(parts, None, parts.pages.gone(), 410)
 
 
-def problem(parts: Parts, browser: Browser, what: Problem, status: int) -> Response:
-    return page(parts, browser, parts.pages.problem(ProblemPage(what, site_of(parts))), status)
+def forgotten(parts: Parts, path: str) -> Response:
+    """Like ``back``, for a browser that shall not be known any more."""
+    response = RedirectResponse(path, 303)
+    response.delete_cookie(
+        browser_cookie(parts.settings), path="/", secure=parts.settings.secure, httponly=True, samesite="lax"
+    )
+    return response
+
+
+def problem(
+    parts: Parts, browser: Browser, what: Problem, status: int, *, retry_at: datetime | None = None
+) -> Response:
+    return page(parts, browser, parts.pages.problem(ProblemPage(what, site_of(parts), retry_at)), status)
 
 
 def site_of(parts: Parts) -> Site:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -56,9 +56,12 @@ class LiveConsent:
 
 @dataclass(frozen=True, slots=True)
 class OwnTrail:
-    """``events`` are (index, body) of the newest entries, newest first; ``holder`` is the masked name."""
+    """``events`` are (index, body) of the newest entries, newest first; ``holder`` is the masked name; ``requests`` leads
+    from each of the citizen's consents to its request, whose number people know.
+    """
 
     holder: str
+    requests: Mapping[str, str]
     consents: tuple[LiveConsent, ...]
     events: tuple[tuple[int, dict[str, Any]], ...]
 
@@ -100,7 +103,8 @@ async def own_trail(
         events = await events_of(reading, trail, limit=limit, before=before)
         sealed = await subject_identity(reading, subject_ref)
     identity = json.loads(await keyring.unseal(subject_ref, "identity", sealed or b""))
-    return OwnTrail(mask_name(identity["name"]), tuple(consents), tuple(events))
+    requests = {row.id: row.request_id for row in rows}
+    return OwnTrail(mask_name(identity["name"]), requests, tuple(consents), tuple(events))
 
 
 async def granted_types(reading: Reading, consent_id: str) -> tuple[str, ...]:
@@ -178,7 +182,11 @@ async def withdraw(
     def events(_facts: Facts, _now: datetime, _verdict: Verdict) -> list[Event]:
         details: dict[str, Any] = {"consent": consent_id, "lawful_basis": "consent"}
         if consent is not None:
-            details |= {"agency": consent.agency_id, "service": consent.service}
+            details |= {
+                "agency": consent.agency_id,
+                "service": consent.service,
+                "document_types": list(types),
+            }
         if officer is not None:
             details |= {"counter": officer.counter, "for_citizen": True}
         return [Event("withdraw", trail, officer.actor if officer else "citizen", details)]

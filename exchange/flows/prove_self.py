@@ -12,9 +12,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from auth.callers import same_bytes
-from auth.grants import CODE_LIFE, factor_passed, judge_code, judge_sending, must_change, tries_left
+from auth.grants import (
+    CODE_LIFE,
+    factor_passed,
+    judge_code,
+    judge_sending,
+    must_change,
+    tries_left,
+    tries_return_at,
+)
 from auth.links import new_one_time_code, one_time_code_hash
-from auth.verdict import Refused, Verdict
+from auth.verdict import ALLOWED, Refused, Verdict
 from storage.consents import CHALLENGES, REQUESTS, Challenge, challenges_for
 from storage.database import Database
 from storage.ids import new_id
@@ -36,13 +44,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class FactorState:
-    """What the page shows: has this browser passed, is a code on its way, how many tries are left."""
+    """What the page shows: has this browser passed, is a code on its way, how many tries are left, and, when none are,
+    from when on there are some again (a trail; a request never gets them back).
+    """
 
     passed: bool
     code_sent: bool
     code_expires_at: datetime | None
     tries_left: int
-    channel: str | None
+    locked_until: datetime | None
 
 
 async def factor_state(database: Database, *, target: Target, browser: str, now: datetime) -> FactorState:
@@ -52,12 +62,13 @@ async def factor_state(database: Database, *, target: Target, browser: str, now:
     waiting = (
         live is not None and live.browser == browser and live.verified_at is None and now < live.expires_at
     )
+    left = tries_left(challenges, now, for_ever=target.request_id is not None)
     return FactorState(
         passed=factor_passed(challenges, browser, now),
         code_sent=waiting,
         code_expires_at=live.expires_at if live else None,
-        tries_left=tries_left(challenges, now, for_ever=target.request_id is not None),
-        channel=live.channel if live else None,
+        tries_left=left,
+        locked_until=tries_return_at(challenges, now) if left == 0 else None,
     )
 
 
@@ -94,7 +105,8 @@ async def send_code(
         if message is None:
             return Refused("no_contact")
         request = facts.get(REQUESTS, target.request_id) if target.request_id else None
-        return judge_sending(request, facts.group(CHALLENGES, "subject_ref", target.subject_ref), now)
+        everything = facts.group(CHALLENGES, "subject_ref", target.subject_ref)
+        return judge_sending(request, everything, facts.group(CHALLENGES, "target_id", target.id), now)
 
     def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
         facts.put(CHALLENGES, replace(challenge, sent_at=now, expires_at=now + CODE_LIFE))
@@ -172,6 +184,30 @@ async def verify_code(
         )
     )
     return settled.verdict, left[0]
+
+
+async def leave(keyring: Keyring, appender: Appender, *, target: Target, browser: str) -> None:
+    """End this browser's proof, for whoever holds its cookie; the code behind it cannot be typed once more."""
+    trail = await keyring.trail(target.subject_ref)
+
+    def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
+        for challenge in facts.group(CHALLENGES, "target_id", target.id):
+            if challenge.browser == browser:
+                facts.put(CHALLENGES, replace(challenge, verified_at=None, expires_at=now))
+
+    await appender.submit(
+        Work(
+            kind="factor",
+            caller="",
+            trail=trail,
+            load=_needs(target),
+            judge=lambda _facts, _now: ALLOWED,
+            apply=apply,
+            events=lambda _facts, _now, _verdict: [
+                Event("factor", trail, "citizen", {"act": "left", "for": target.id})
+            ],
+        )
+    )
 
 
 def newest(challenges: Sequence[Challenge]) -> Challenge | None:

@@ -152,7 +152,7 @@ def _environment() -> Environment:
         days_between=wording.days_between,
         paper_words=paper_words,
         act_words=trail_words.act_words,
-        by_citizen=trail_words.by_citizen,
+        speaks_alone=trail_words.speaks_alone,
         reason_words=trail_words.reason_words,
         basis_words=trail_words.basis_words,
     )

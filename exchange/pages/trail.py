@@ -16,7 +16,7 @@ _ACTS: dict[str, tuple[str, str]] = {
         "memeriksa kelengkapan berkas Anda, tanpa membuka isinya",
         "memeriksa kelengkapan berkas Anda",
     ),
-    "request": ("meminta izin Anda", "meminta izin Anda"),
+    "request": ("meminta persetujuan Anda", "meminta persetujuan Anda"),
     "intake": ("menyimpan dokumen", "menyimpan dokumen"),
     "supersede": ("mengganti dokumen dengan versi baru", "mengganti dokumen"),
     "ticket": ("menyiapkan pembukaan dokumen", "menyiapkan pembukaan dokumen"),
@@ -24,13 +24,46 @@ _ACTS: dict[str, tuple[str, str]] = {
     "redelivery": ("melihat ulang dokumen", "membuka ulang dokumen"),
     "outcome": ("selesai menerima dokumen", "menerima dokumen"),
     "contact": ("mengubah kontak Anda", "mengubah kontak Anda"),
+    "withdraw": (
+        "mencatat penarikan kembali persetujuan Anda",
+        "mencatat penarikan kembali persetujuan Anda",
+    ),
     "erase": ("menghapus dokumen", "menghapus dokumen"),
 }
+# The same for entries of one type that tell different things apart in `act`.
+_ACTS_APART: dict[tuple[str, str], tuple[str, str]] = {
+    ("contact", "enrol"): ("mendaftarkan Anda", "mendaftarkan Anda"),
+    ("contact", "known"): (
+        "mencari data Anda dengan NIK; Anda sudah terdaftar",
+        "mencari data Anda dengan NIK",
+    ),
+    ("outcome", "aborted"): ("tidak selesai menerima dokumen", "menerima dokumen"),
+}
 _BY_MACHINE = {"release": "mengambil dokumen", "redelivery": "mengambil ulang dokumen"}
+# Whole sentences, with nobody in front.
 _BY_CITIZEN = {
     "grant": "Anda mengizinkan",
     "refuse": "Anda menolak",
     "withdraw": "Anda menarik kembali persetujuan",
+}
+_ALONE: dict[tuple[str, str], tuple[str, str]] = {
+    ("refuse", "closed"): (
+        "Anda menutup permintaan tanpa membagikan dokumen",
+        "Ada percobaan menutup permintaan lewat tautan Anda",
+    ),
+    ("factor", "code_sent"): (
+        "Kode sekali pakai dikirim ke kontak terdaftar Anda",
+        "Ada permintaan kode sekali pakai lewat tautan Anda",
+    ),
+    ("factor", "code_tried"): (
+        "Kode sekali pakai diketik dengan benar",
+        "Ada percobaan kode sekali pakai lewat tautan Anda",
+    ),
+    ("factor", "left"): ("Anda keluar dari Jejak Data Saya", "Anda keluar dari Jejak Data Saya"),
+    ("outcome", "unknown"): (
+        "Tidak diketahui apakah dokumen sampai",
+        "Tidak diketahui apakah dokumen sampai",
+    ),
 }
 
 # A refused answer may have come from somebody else who holds the link, so it is not told as the citizen's act.
@@ -72,7 +105,12 @@ _REASONS: dict[str, str] = {
     "delivery_open": "Dokumen ini sedang dikirim.",
     "ticket_used": "Izin sekali pakai ini sudah digunakan.",
     "ticket_expired": "Izin sekali pakai ini sudah habis waktunya.",
+    "no_contact": "Tidak ada kontak terdaftar untuk saluran ini.",
+    "nothing_to_ask": "Tidak ada dokumen yang dapat diminta.",
+    "not_required": "Layanan itu tidak mensyaratkan dokumen ini.",
+    "service_of_another_agency": "Layanan itu milik instansi lain.",
 }
+_ON_CONSENT = frozenset({"ticket", "release", "redelivery", "outcome"})
 _ANY_REASON = "Permintaan tidak memenuhi syarat."
 
 _BASES: dict[str, str] = {
@@ -99,19 +137,26 @@ def by_day(accesses: Iterable[Access], zone: str) -> Sequence[Day]:
     return [Day(day, tuple(entries)) for day, entries in days]
 
 
-def by_citizen(access: Access) -> bool:
-    """The citizen's own act: no agency stands in front of the sentence."""
-    return access.event in _BY_CITIZEN
+def speaks_alone(access: Access) -> bool:
+    """A whole sentence: no agency stands in front of it."""
+    return _key(access) in _ALONE or (access.event in _BY_CITIZEN and access.actor == "citizen")
 
 
 def act_words(access: Access) -> str:
     """What happened. An unknown kind of entry is shown as such: no entry is ever left out."""
-    if by_citizen(access):
+    if (alone := _ALONE.get(_key(access))) is not None:
+        return alone[0] if access.allowed else alone[1]
+    if speaks_alone(access):
         return (_BY_CITIZEN if access.allowed else _THROUGH_LINK)[access.event]
-    done, tried = _ACTS.get(access.event, ("mencatat kegiatan", "melakukan kegiatan"))
+    fallback = _ACTS.get(access.event, ("mencatat kegiatan", "melakukan kegiatan"))
+    done, tried = _ACTS_APART.get(_key(access), fallback)
     if not access.allowed:
         return f"mencoba {tried}"
     return _BY_MACHINE.get(access.event, done) if access.machine else done
+
+
+def _key(access: Access) -> tuple[str, str]:
+    return access.event, access.act or ""
 
 
 def reason_words(reason: str | None) -> str:
@@ -120,9 +165,14 @@ def reason_words(reason: str | None) -> str:
 
 
 def basis_words(access: Access) -> str | None:
-    """The legal basis or the consent on which an entry rests."""
-    if access.consent_reference:
-        return f"persetujuan {access.consent_reference}"
+    """The legal basis on which an entry rests, a consent by its number. A question, an answer and an attempt that was
+    refused rest on no consent.
+    """
+    if access.lawful_basis in {None, "consent"}:
+        if not access.allowed or access.event not in _ON_CONSENT:
+            return None
+        if access.consent_reference:
+            return f"persetujuan {access.consent_reference}"
     return _BASES.get(access.lawful_basis, access.lawful_basis) if access.lawful_basis else None
 
 

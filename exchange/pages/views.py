@@ -17,9 +17,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
+Actor = Literal["citizen", "officer", "system"]
 CodeError = Literal["wrong", "malformed", "expired", "superseded"]
 Problem = Literal[
-    "too_many_tries", "too_many_codes", "form_expired", "no_contact", "contact_too_new", "unavailable"
+    "too_many_tries",
+    "trail_locked",
+    "too_many_codes",
+    "form_expired",
+    "no_contact",
+    "contact_too_new",
+    "unavailable",
 ]
 
 
@@ -137,13 +144,15 @@ class LiveConsent:
     service: str
     documents: tuple[str, ...]
     use_until: datetime
-    reads: int = 0
+    reads: int | None = None
     max_reads: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """One entry of the ledger as its citizen reads it. ``event`` and ``reason`` are the ledger's own words."""
+    """One entry of the ledger as its citizen reads it. ``event``, ``act`` and ``reason`` are the ledger's own words;
+    ``act`` sets entries of one type apart: how a delivery ended, which step of the factor.
+    """
 
     entry_no: int
     at: datetime
@@ -157,6 +166,8 @@ class Access:
     consent_reference: str | None = None
     lawful_basis: str | None = None
     machine: bool = False
+    act: str | None = None
+    actor: Actor = "officer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,8 @@ async def answer_consent(
         return await _decide(parts, browser, opened, decision, set(document or []), csrf)
     if not same_text(csrf, form_token_for(parts, browser, request.id)):
         return problem(parts, browser, "form_expired", 403)
+    if step in {"send", "code"} and (await _factor(parts, browser, request)).passed:
+        return back(parts, browser, f"/p/{code}")  # a second tab: there is nothing more to prove
     if step == "send":
         return await _send(parts, browser, opened, code)
     if step == "code":
@@ -119,6 +121,8 @@ async def _try_code(parts: Parts, browser: Browser, opened: Opened, code: str, t
         parts.keyring, parts.appender, target=_target(opened.request), browser=browser.hash, code=digits
     )
     if verdict.allowed:
+        return back(parts, browser, f"/p/{code}")
+    if (await _factor(parts, browser, opened.request)).passed:  # by a try beside this one
         return back(parts, browser, f"/p/{code}")
     if left == 0:
         return problem(parts, browser, "too_many_tries", 403)

@@ -115,7 +115,7 @@ ACCESSES = (
         documents=("Kartu Keluarga",),
         purpose="Perubahan kelas rawat",
     ),
-    Access(1_204_329, NOW - timedelta(minutes=4), "grant", documents=("KTP-el", "STR")),
+    Access(1_204_329, NOW - timedelta(minutes=4), "grant", documents=("KTP-el", "STR"), actor="citizen"),
     Access(
         1_204_328,
         NOW - timedelta(minutes=6),
@@ -169,6 +169,7 @@ ALL: dict[str, Callable[[], str]] = {
     "withdraw_confirm": lambda: PAGES.withdraw_confirm(CONFIRM),
     "withdraw_done": lambda: PAGES.withdraw_done(WITHDRAWN),
     "problem_tries": lambda: PAGES.problem(ProblemPage("too_many_tries", SITE)),
+    "problem_locked": lambda: PAGES.problem(ProblemPage("trail_locked", SITE, NOW + timedelta(hours=4))),
     "problem_codes": lambda: PAGES.problem(ProblemPage("too_many_codes", SITE, NOW + timedelta(hours=1))),
     "problem_form": lambda: PAGES.problem(ProblemPage("form_expired", SITE)),
     "problem_no_contact": lambda: PAGES.problem(ProblemPage("no_contact", SITE)),

@@ -247,7 +247,7 @@ class TestAfterwards:
         assert "DPMPTSP Kota Samarinda , Loket 4, melihat dokumen: STR." in text
         assert "DPMPTSP Kota Samarinda mengambil dokumen: KTP-el." in text
         assert "Anda mengizinkan : KTP-el dan STR." in text
-        assert "meminta izin Anda: KTP-el, KK, dan STR." in text
+        assert "meminta persetujuan Anda: KTP-el, KK, dan STR." in text
         assert "BPJS Kesehatan mencoba membuka dokumen: Kartu Keluarga." in text
         assert "Ditolak: Dokumen ini tidak termasuk dalam persetujuan Anda." in text
         assert "Dasar: persetujuan PST-7KQ2-M9XD" in text
@@ -255,6 +255,22 @@ class TestAfterwards:
         assert "Catatan no. 1.204.331" in text
         assert "1 catatan ditunda penampilannya" in text
         assert "Dibuka 1 dari 3 kali." in text
+
+    def test_a_delivery_is_told_as_it_ended(self) -> None:
+        for outcome, told in (
+            ("sent", "Dinas Contoh selesai menerima dokumen: KK."),
+            ("aborted", "Dinas Contoh tidak selesai menerima dokumen: KK."),
+            ("unknown", "Tidak diketahui apakah dokumen sampai : KK."),
+        ):
+            ended = Access(9, NOW, "outcome", "Dinas Contoh", documents=("KK",), act=outcome)
+            assert told in Page(PAGES.trail(replace(TRAIL, accesses=(ended,)))).text
+
+    def test_only_what_rests_on_a_consent_names_it(self) -> None:
+        asked = Access(9, NOW, "request", "Dinas Contoh", lawful_basis="consent", consent_reference="PST-1")
+        for access in (asked, replace(asked, event="ticket", allowed=False), replace(asked, event="grant")):
+            assert "Dasar:" not in Page(PAGES.trail(replace(TRAIL, accesses=(access,)))).text
+        read = replace(asked, event="redelivery")
+        assert "Dasar: persetujuan PST-1" in Page(PAGES.trail(replace(TRAIL, accesses=(read,)))).text
 
     def test_an_unknown_event_and_reason_are_shown_not_dropped(self) -> None:
         unknown = Access(9, NOW, "brand_new", "Dinas Contoh", allowed=False, reason="brand_new_reason")
