@@ -11,11 +11,14 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 
 from auth.tokens import TokenRefused
 from auth.verdict import AccessRefused
 from exchange.flows.sign_in import SignInBusy
+from exchange.pages import CONTENT_SECURITY_POLICY
+from exchange.pages import views as pages
 from exchange.problems import PROBLEMS, Problem, problem_for
 from exchange.requirements.numbers import NumberError
 from exchange.requirements.selection import NotRequired
@@ -61,6 +64,16 @@ _HTTP_CODES = {
 }
 # A body that is refused unread is not read to its end either.
 _LARGE_BODY_BYTES = 65_536
+# Where people come with a phone: they read a page, with the status of the problem and its number.
+_CITIZENS = ("/p/", "/w/")
+_PAGES: dict[str, pages.Problem] = {"BK-5005": "outcome_unknown"}
+_PAGES_BY_STATUS: dict[int, pages.Problem] = {
+    404: "not_found",
+    429: "too_fast",
+    500: "failed",
+    502: "unavailable",
+    503: "unavailable",
+}
 
 
 class ProblemRaised(Exception):
@@ -84,6 +97,9 @@ def problem_response(
     import orjson
 
     request_id = getattr(request.state, "request_id", "")
+    request.state.problem_code = problem.code
+    if request.url.path.startswith(_CITIZENS):
+        return _problem_page(request, problem, request_id, headers)
     body: dict[str, Any] = {
         "type": f"{request.app.state.settings.origin}/problems/{problem.code}",
         "title": problem.title,
@@ -104,8 +120,24 @@ def problem_response(
         sent["Connection"] = "close"
     if problem.status == 401:  # noqa: PLR2004
         sent.setdefault("WWW-Authenticate", 'Berkas realm="berkas"')
-    request.state.problem_code = problem.code
     return Response(orjson.dumps(body), problem.status, headers=sent, media_type=MEDIA_TYPE)
+
+
+def _problem_page(
+    request: Request, problem: Problem, request_id: str, headers: Mapping[str, str] | None
+) -> Response:
+    """The same for a citizen: no code and no member names, but what happened to the last step, and the number to tell."""
+    what = _PAGES.get(problem.code) or _PAGES_BY_STATUS.get(problem.status, "unreadable")
+    text = request.app.state.parts.pages.problem(pages.ProblemPage(what, incident=request_id))
+    sent = {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+        "X-Robots-Tag": "noindex",
+        **(headers or {}),
+    }
+    if _length(request) > _LARGE_BODY_BYTES:
+        sent["Connection"] = "close"
+    return HTMLResponse(text, problem.status, headers=sent)
 
 
 def _length(request: Request) -> int:

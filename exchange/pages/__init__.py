@@ -110,9 +110,6 @@ class Pages:
         """What went wrong for the citizen, and what to do now."""
         return self._render("problem.html", view)
 
-    def not_found(self) -> str:
-        return self._render("not_found.html", None)
-
     def _render(self, template: str, view: Any, **more: Any) -> str:
         site = getattr(view, "site", None) or self._site
         return self._templates.get_template(template).render(

@@ -27,6 +27,11 @@ Problem = Literal[
     "no_contact",
     "contact_too_new",
     "unavailable",
+    "outcome_unknown",
+    "failed",
+    "too_fast",
+    "unreadable",
+    "not_found",
 ]
 
 

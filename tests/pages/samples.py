@@ -161,7 +161,11 @@ ALL: dict[str, Callable[[], str]] = {
         replace(DONE, granted=(), refused=DONE.granted, use_until=None)
     ),
     "gone": PAGES.gone,
-    "not_found": PAGES.not_found,
+    "not_found": lambda: PAGES.problem(ProblemPage("not_found", SITE, incident="01JZ6M")),
+    "problem_unknown": lambda: PAGES.problem(ProblemPage("outcome_unknown", SITE, incident="01JZ6M")),
+    "problem_failed": lambda: PAGES.problem(ProblemPage("failed", SITE, incident="01JZ6M")),
+    "problem_fast": lambda: PAGES.problem(ProblemPage("too_fast", SITE, incident="01JZ6M")),
+    "problem_unreadable": lambda: PAGES.problem(ProblemPage("unreadable", SITE, incident="01JZ6M")),
     "trail_start": lambda: PAGES.trail_start(TrailStart(SITE, CSRF)),
     "trail_code": lambda: PAGES.trail_code(TrailCode(SITE, CSRF, 5, NOW + timedelta(minutes=5))),
     "trail": lambda: PAGES.trail(TRAIL),
