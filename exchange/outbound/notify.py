@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
+from auth.grants import CODE_LIFE
 from exchange.settings import Settings
 from storage.database import Database
 from storage.errors import KeyMissing, SealBroken
@@ -99,7 +100,7 @@ async def deliver_due(database: Database, keyring: Keyring, sender: Sender, *, n
     sent = 0
     for message in messages:
         # Nothing is locked while we talk to somebody else's server.
-        state = await _sent(keyring, sender, message)
+        state = "dead" if _too_late(message, now) else await _sent(keyring, sender, message)
         sent += state == "sent"
         wait = min(LAST_RETRY, FIRST_RETRY * 2 ** min(message.attempts, MAX_DOUBLINGS))
         async with database.transaction() as transaction:
@@ -113,6 +114,11 @@ async def deliver_due(database: Database, keyring: Keyring, sender: Sender, *, n
                 keep=state == "waiting" or isinstance(sender, Inbox),
             )
     return sent
+
+
+def _too_late(message: Message, now: datetime) -> bool:
+    """A one-time code whose time is over helps nobody; its text would only frighten."""
+    return message.kind == "otp" and now - message.created_at >= CODE_LIFE
 
 
 async def _sent(keyring: Keyring, sender: Sender, message: Message) -> str:

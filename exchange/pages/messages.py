@@ -104,7 +104,7 @@ def access_notice(
     return (
         f"{one_line(site)}: {who} {act} {list_words([one_line(paper) for paper in documents])} Anda pada "
         f"{moment_words(at, zone)} untuk {one_line(purpose)}. "
-        f"Lihat semua akses atau tarik kembali izin: {trail_link}"
+        f"Lihat semua akses atau tarik kembali persetujuan: {trail_link}"
     )
 
 

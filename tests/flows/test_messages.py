@@ -120,6 +120,35 @@ async def test_two_workers_send_one_message_once(world: World, sink: tuple[_Sink
     assert len(handler.messages) == 1
 
 
+async def test_an_old_code_is_not_sent_any_more(world: World, sink: tuple[_Sink, str]) -> None:
+    """Seen failing: after an hour without a mail server a code arrived that nobody could use, with a text that frightens."""
+    handler, url = sink
+    handler.refusals = 1
+    await _code_wanted(world, {"channel": "email", "value": "warga@contoh.example"})
+    parts = world.parts
+    sender = Mail(url, "berkas@contoh.example")
+    now = clock()
+    assert await deliver_due(parts.database, parts.keyring, sender, now=now) == 0
+    late = now + timedelta(minutes=5)
+    assert await deliver_due(parts.database, parts.keyring, sender, now=late) == 0
+    assert await deliver_due(parts.database, parts.keyring, sender, now=late + timedelta(days=1)) == 0
+    assert handler.messages == []
+    async with parts.database.transaction() as transaction:
+        row = await transaction.raw.fetchrow("SELECT state, payload FROM outbox WHERE kind = 'otp'")
+    assert (row["state"], bytes(row["payload"])) == ("dead", b"")
+
+
+async def test_an_old_notice_is_still_sent(world: World, sink: tuple[_Sink, str]) -> None:
+    handler, url = sink
+    await _code_wanted(world, {"channel": "email", "value": "warga@contoh.example"})
+    parts = world.parts
+    async with parts.database.transaction() as transaction:
+        await transaction.raw.execute("UPDATE outbox SET kind = 'notice'")
+    sender = Mail(url, "berkas@contoh.example")
+    assert await deliver_due(parts.database, parts.keyring, sender, now=clock() + timedelta(days=1)) == 1
+    assert len(handler.messages) == 1
+
+
 async def test_nobody_and_a_server_that_is_away() -> None:
     for sender in (Nobody(), Mail("smtp://127.0.0.1:9", "a@b.example")):
         with pytest.raises(NotSent):

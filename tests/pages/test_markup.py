@@ -127,7 +127,7 @@ class TestBeforeIdentity:
 
     def test_start_tells_who_asks(self) -> None:
         text = Page(PAGES.consent_start(START)).text
-        assert "DPMPTSP Kota Samarinda meminta izin Anda" in text
+        assert "DPMPTSP Kota Samarinda meminta persetujuan Anda" in text
         assert ASK.service in text
         assert "Loket 4" in text
         assert "58 31" in text
