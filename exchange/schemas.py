@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 _ULID = "[0-9A-HJKMNP-TV-Z]{26}"
 Reference = Annotated[str, StringConstraints(pattern=f"^sbj_{_ULID}$")]
