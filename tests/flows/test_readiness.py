@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import httpx
 import pytest
 
+from exchange import deps
 from tests.world import ANSWERS, NIK, OTHER_NIK, PDF, SERVICE, OfficerAt, World, content_digest
 
 PARCEL_A, PARCEL_B = "647201000100199990", "647201000100299990"
@@ -177,3 +179,33 @@ async def test_what_the_catalogue_says_of_its_own(world: World) -> None:
     memory = (await officer.get("/v1/services/DISDUKCAPIL.KIA")).json()
     assert memory["source"] == {"kind": "memory", "confidence": "medium", "legal": "Permendagri 2/2016"}
     assert "http" not in str(service)
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment", "day"),
+    [
+        ("Asia/Makassar", "2026-11-24T15:59:59+00:00", "2026-11-24"),
+        ("Asia/Makassar", "2026-11-24T16:00:00+00:00", "2026-11-25"),
+        ("Asia/Jayapura", "2026-11-24T15:00:00+00:00", "2026-11-25"),
+        ("Asia/Jakarta", "2026-11-24T16:59:59+00:00", "2026-11-24"),
+    ],
+)
+def test_the_day_is_the_counters(monkeypatch: pytest.MonkeyPatch, zone: str, moment: str, day: str) -> None:
+    monkeypatch.setattr(deps, "clock", lambda: datetime.fromisoformat(moment))
+    assert str(deps.today_at(zone)) == day
+
+
+async def test_a_paper_ends_at_midnight_of_the_counter(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The notice of 2026 serves until 24.00 WITA of 31 December. Wrong version: eight hours longer, until UTC's."""
+    officer = await world.officer()
+    subject = await world.enrols(officer)
+    await takes_in(world, officer, subject, "SPPT_PBB", about=PARCEL_A, query="&tax_year=2026")
+    body = {"subject_ref": subject, "service": "DPMPTSP.PBG", "answers": ANSWERS}
+    for moment, state in (("2026-12-31T15:59:59+00:00", "valid"), ("2026-12-31T16:00:00+00:00", "expired")):
+        frozen = datetime.fromisoformat(moment)
+        monkeypatch.setattr(deps, "clock", lambda frozen=frozen: frozen)
+        async with world.parts.database.transaction() as transaction:
+            await transaction.raw.execute("UPDATE session SET created_at = $1, last_seen_at = $1", frozen)
+        rows = (await officer.post("/v1/readiness", json=body)).json()["requirements"]
+        notice = next(row for row in rows if row["code"] == "SPPT_PBB")
+        assert (notice["state"], notice["valid_until"]) == (state, "2026-12-31")
