@@ -29,6 +29,7 @@ from exchange.requirements.numbers import (
     NumberError,
     check_about,
     check_number,
+    old_region,
 )
 from exchange.schemas import Answers, Parties, Reference, RequestId, Strict
 from storage.errors import UploadBroken
@@ -70,7 +71,8 @@ async def take_in_document(
     background: Annotated[Literal["red", "blue"] | None, Query()] = None,
 ) -> dict[str, Any]:
     """Raw body; Content-Type, Content-Length and Content-Digest (RFC 9530) required. Numbers come in headers only:
-    Berkas-Number, Berkas-About (plate or NOP). ``warnings`` are rules that the number offends without being refused.
+    Berkas-Number, Berkas-About (plate or NOP). ``warnings`` are rules that the number offends without being refused;
+    ``region_now`` is today's code behind a known old one (N4).
     The same bytes again answer 200 with the same version. One entry.
     """
     kind = parts.catalogue.document_types.get(document_type)
@@ -104,12 +106,14 @@ async def take_in_document(
     if not taken.created:
         response.status_code = 200
     version = taken.version
+    region = old_region(number.normalised) if number and "N4" in number.warnings else None
     return {
         "document_id": version.document_id,
         "version": version.version,
         "sha256": version.sha256,
         "provenance": version.provenance,
         "warnings": list(number.warnings) if number else [],
+        **({"region_now": region} if region else {}),
     }
 
 

@@ -108,3 +108,10 @@ async def test_two_parcels_are_two_papers(world: World) -> None:
         )
     ]
     assert ids[0] == ids[1] != ids[2]
+
+
+async def test_an_old_region_is_explained(world: World) -> None:
+    """N4 of Mahakam Ulu before the split: the officer sees that the card is right; of today's codes nothing is said."""
+    old, of_today = "6407011708909901", "6472091708909901"
+    assert (await _taken(world, "KTP", old, number=old))[1]["region_now"] == "64.11"
+    assert "region_now" not in (await _taken(world, "KTP", of_today, number=of_today))[1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from exchange.requirements.catalogue import Requirement
@@ -85,7 +87,7 @@ def test_inherited_must_be_valid_decides() -> None:
     ("code", "attributes"),
     [("STNK", {"until": "2030-01-01"}), ("SERTIPIKAT_TANAH", {}), ("SPPT_PBB", {"tax_year": 2026})],
 )
-def test_a_named_subject_of_a_thing(code: str, attributes: dict[str, object]) -> None:
+def test_a_named_subject_of_a_thing(code: str, attributes: dict[str, Any]) -> None:
     """Then it is that role's paper, not anybody's. Wrong version: the applicant's own title serves for the seller's."""
     rule = f"{{doc: {code}, subject: seller}}"
     own, sold = paper("budi", code, **attributes), paper("siti", code, **attributes)
