@@ -1,7 +1,7 @@
 """Messages to citizens leave here, after commit, from the outbox; never a document.
 
 E-mail goes over SMTP. SMS and WhatsApp need a provider's contract: without one their messages stay waiting and, after a
-day of tries, count as dead: `berkas doctor` counts them. The sandbox sends nothing: its inbox shows what would have gone.
+day of tries (a one-time code: five minutes), count as dead: `berkas doctor` counts them. The sandbox sends nothing: its inbox shows what would have gone.
 """
 
 from __future__ import annotations

@@ -152,7 +152,7 @@ async def _withdraw(
         return page(parts, browser, withdrawn_page(parts, found, found.consent.withdrawn_at))
     if sure:
         return await _withdrawn(parts, browser, link, consent_id)
-    if found is None:
+    if found is None or found.consent.state != "active":
         return problem(parts, browser, "form_expired", 403)
     view = WithdrawConfirm(
         site=site_of(parts),

@@ -382,4 +382,6 @@ async def test_the_record_is_signed_and_chained(asked: tuple[World, Any, dict[st
     assert first["request_sha256"] == asked_row["request_sha256"]
     assert second["prev_revision_sha256"] == hashlib.sha256(given.encode()).hexdigest()
     assert (second["revision"], second["event"]["type"]) == (2, "withdrawn")
+    assert second["pii_principal_id"] == first["pii_principal_id"] == first["granted_by"]["id"]
+    assert first["event"]["time"] <= second["event"]["time"]
     assert row["record_sha256"] == hashlib.sha256(withdrawn.encode()).hexdigest()

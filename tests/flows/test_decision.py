@@ -70,7 +70,7 @@ async def test_the_receipt_seen_again_has_no_dead_link(asked: tuple[World, Any, 
 
 
 async def test_every_dead_code_answers_alike(asked: tuple[World, Any, dict[str, Any]]) -> None:
-    """A21: status, body and headers, GET and POST: unknown, expired, used, refused, withdrawn, replaced, guessed out."""
+    """A21: status, body and headers, GET and POST: unknown, expired, used, refused, withdrawn, replaced."""
     world, officer, first = asked
     subject = await world.enrols(officer)
     replaced = await world.asks(officer, subject)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 import auth.grants
+import exchange.pages
 import exchange.requirements
 from exchange.pages import messages, qr_svg, wording
 from exchange.pages.contents import described, paper_words
@@ -62,6 +64,14 @@ def test_every_shareable_type_of_the_catalogue_is_described() -> None:
     assert described() == catalogue - NEVER_SHARED
     assert paper_words("BARU", "Surat Baru").holds == "seluruh isi dokumen"
     assert paper_words("KTP", "Kartu Tanda Penduduk").short == "KTP-el"
+
+
+def test_a_changed_consent_page_is_a_new_text_version() -> None:
+    """The version stands in every consent record: whoever changes the words raises it, and pins the new pair here."""
+    pages = Path(exchange.pages.__file__).parent
+    words = b"".join((pages / f"{name}.html").read_bytes() for name in ("consent_decide", "consent_nothing"))
+    pinned = ("2026-11-25", "aa8d516e09ab5d99")
+    assert (exchange.pages.TEXT_VERSION, hashlib.sha256(words).hexdigest()[:16]) == pinned
 
 
 def test_every_refusal_of_a_judge_has_a_sentence_for_the_citizen() -> None:
