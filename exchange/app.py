@@ -75,7 +75,7 @@ def create_app(settings: Settings) -> FastAPI:
         *([operations.sandbox] if sandbox else []),
     ):
         app.include_router(router)
-    app.add_middleware(Edge, secure=settings.secure)
+    app.add_middleware(Edge, secure=settings.secure, unexpected=errors.unexpected)
     return app
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ulid import ULID
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -53,11 +55,17 @@ class Protocol(HttpToolsProtocol):
         cycle.keep_alive = False
 
 
-class Edge:
-    """The outermost layer. ``secure`` adds HSTS."""
+Unexpected = Callable[[Request, Exception], Awaitable[ASGIApp]]
 
-    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
+
+class Edge:
+    """The outermost layer. ``secure`` adds HSTS. ``unexpected`` makes the answer to an exception that nobody caught: made
+    here, it has the request's id and the safe headers like every other.
+    """
+
+    def __init__(self, app: ASGIApp, *, secure: bool, unexpected: Unexpected) -> None:
         self._app = app
+        self._unexpected = unexpected
         self._headers = [*_HEADERS, _HSTS] if secure else _HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,10 +76,12 @@ class Edge:
         request_id = str(ULID())
         scope.setdefault("state", {})["request_id"] = request_id
         status = 500
+        started = False
 
         async def answer(message: Message) -> None:
-            nonlocal status
+            nonlocal status, started
             if message["type"] == "http.response.start":
+                started = True
                 status = message["status"]
                 headers = message.setdefault("headers", [])
                 headers += self._headers
@@ -82,6 +92,11 @@ class Edge:
 
         try:
             await self._app(scope, _limited(scope, receive), answer)
+        except Exception as error:
+            if started:  # a delivery that broke off: only the end of the connection can say so now
+                raise
+            response = await self._unexpected(Request(scope), error)
+            await response(scope, receive, answer)
         finally:
             route = scope.get("route")
             state: dict[str, Any] = scope["state"]

@@ -39,7 +39,7 @@ TABLE: dict[type[Exception], str] = {
     storage_errors.StoreUnavailable: "BK-5002",
     storage_errors.UploadBroken: "BK-3004",
     storage_errors.DatabaseUnavailable: "BK-5001",
-    storage_errors.CommitUnknown: "BK-5001",
+    storage_errors.CommitUnknown: "BK-5005",
     storage_errors.KeyMissing: "BK-4004",
     storage_errors.LedgerUnavailable: "BK-5003",
     storage_errors.ClockWentBack: "BK-5003",
@@ -153,7 +153,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     for error in TABLE:
         app.add_exception_handler(error, _known)
-    app.add_exception_handler(Exception, _unknown)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -197,6 +196,7 @@ async def _http(request: Request, error: Exception) -> Response:
     return problem_response(request, problem, headers=getattr(error, "headers", None))
 
 
-async def _unknown(request: Request, error: Exception) -> Response:
+async def unexpected(request: Request, error: Exception) -> Response:
+    """The answer to what nobody caught: ``edge`` asks for it."""
     _log.exception("unexpected error", extra={"error": type(error).__name__})
     return problem_response(request, PROBLEMS["BK-9001"])

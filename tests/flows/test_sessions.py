@@ -195,6 +195,22 @@ async def test_a_plain_body_that_does_not_come(world: World, monkeypatch: pytest
     assert b"BK-3004" in answer
 
 
+async def test_an_unexpected_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A53: 500 with a request id and the safe headers like every answer, and not a word of what went wrong."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("rahasia 6472091708909901")
+
+    monkeypatch.setattr("exchange.routes.counter.parse_nik", broken)
+    officer = await world.officer()
+    answer = await officer.post("/v1/subjects", json={"nik": NIK, "name": "Warga Contoh"})
+    assert _code(answer) == (500, "BK-9001")
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-store, private"
+    assert "rahasia" not in answer.text
+
+
 async def test_another_agencys_request_is_not_there_and_on_record(world: World) -> None:
     """A33: the same 404 for another agency's request and for none; the entries differ."""
     officer, other = await world.officer(), await world.officer("POLRI")
