@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from exchange.cli.demo.story import _sample
+from exchange.cli.sandbox.facts import write_facts
 from storage import schema
 from tests.cli.conftest import ROOT, Sandbox, free_listen
 
@@ -45,10 +46,13 @@ def test_the_banner_says_what_this_is_for(sandbox: Sandbox) -> None:
 
 
 def test_demo(sandbox: Sandbox) -> None:
+    """DESIGN section 1: nine steps, in each something done and something refused."""
     told = sandbox.run("demo")
     assert told.returncode == 0, told.stdout + told.stderr
     assert "The story held" in told.stdout
-    assert told.stdout.count("   refused") >= 10
+    steps = re.split(r"\n(?=\d\. )", told.stdout)[1:]
+    assert [step[:2] for step in steps] == [f"{number}." for number in range(1, 10)]
+    assert [step[:2] for step in steps if "   done " not in step or "   refused " not in step] == []
 
 
 @pytest.mark.parametrize("name", ["mine.pdf", "mine.jpg"])
@@ -64,6 +68,20 @@ def test_demo_with_a_file_that_is_none(sandbox: Sandbox) -> None:
     own.write_text("plain text")
     assert sandbox.run("demo", "--file", str(own)).returncode == 3
     assert sandbox.run("demo", "--file", "nowhere.pdf").returncode == 1
+
+
+def test_a_broken_step_is_exit_code_3(sandbox: Sandbox) -> None:
+    """The officers of the facts are not those of the database: the story breaks in step 2, in one sentence."""
+    path = sandbox.data_dir / "facts.json"
+    kept = path.read_text()
+    try:
+        write_facts(sandbox.data_dir, json.loads(kept) | {"officers": []})
+        told = sandbox.run("demo")
+    finally:
+        path.write_text(kept)
+    assert told.returncode == 3
+    assert "THE STORY BROKE: step 2. An officer signs in" in told.stderr
+    assert "Traceback" not in told.stderr
 
 
 def test_the_readmes_commands(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -16,6 +17,7 @@ from urllib.request import urlopen
 import typer
 
 from exchange.cli import setup
+from exchange.cli.demo.telling import Refusal
 from exchange.cli.sandbox.facts import read_facts
 from exchange.settings import SettingsRefused
 
@@ -33,7 +35,7 @@ def demo(
     """Walk the whole story against the running sandbox, or one started for it. Exit code 3 when a step fails."""
     if file is not None and not file.is_file():
         raise SettingsRefused(f"{file} is not a file")
-    from exchange.cli.demo.story import Refusal, Story  # draws papers: imports that no other command needs
+    from exchange.cli.demo.story import Story  # draws papers: imports that no other command needs
 
     settings = setup.load_settings()
     with _sandbox(setup.data_dir(settings)) as facts:
@@ -69,9 +71,20 @@ def _sandbox(data_dir: Path) -> Iterator[dict[str, Any]]:
 
 
 def _answering(data_dir: Path) -> dict[str, Any] | None:
+    """The facts of the sandbox on ``data_dir``, if it is this one that answers at their address: after it has stopped,
+    another may have taken the port.
+    """
     try:
         facts = read_facts(data_dir)
-        with urlopen(f"{facts['origin']}/health/ready", timeout=2) as answer:  # noqa: S310 - our own address
-            return facts if json.load(answer)["status"] == "ok" else None
-    except (SettingsRefused, URLError, OSError, KeyError, ValueError):
+        if _read(f"{facts['origin']}/log/vkey").decode().strip() != facts["log_vkey"]:
+            return None
+        ready = json.loads(_read(f"{facts['origin']}/health/ready"))
+        return facts if ready["status"] == "ok" else None
+    except (SettingsRefused, URLError, OSError, HTTPException, KeyError, ValueError):
         return None
+
+
+def _read(url: str) -> bytes:
+    with urlopen(url, timeout=2) as answer:  # noqa: S310 - the sandbox's own address
+        body: bytes = answer.read()
+    return body

@@ -1,35 +1,33 @@
-"""The eight steps. Each says what it does, what came back and in how many milliseconds, and what was refused."""
+"""The nine steps. Each says what it does, what came back and in how many milliseconds, and what was refused."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import random
-import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
-from exchange.cli.demo.browser import Answer, Browser, boxes_in, csrf_in, told_in
+from exchange.cli.demo.browser import Browser, boxes_in, csrf_in, told_in
+from exchange.cli.demo.telling import Inbox, Refusal, Telling, expected, settled
 from exchange.cli.sandbox.families import sandbox_world
 from exchange.cli.sandbox.papers import make_paper
-from exchange.problems import PROBLEMS
+from storage.ledger.checkpoint import CheckpointRefused, NoteVerifier
 
 SERVICE, OTHER_SERVICE = "DPMPTSP.NIB", "POLRI.SKCK_BARU"
 ANSWERS = {"legal_entity": False, "represented": False}
 AGENCY = "DPMPTSP"
 MAGIC = {b"%PDF-": "application/pdf", b"\xff\xd8\xff": "image/jpeg"}
-
-
-class Refusal(Exception):
-    """Something did not go as the story says."""
+CONTACT = "+6281200009977"
 
 
 class Story:
     def __init__(self, facts: dict[str, Any], file: Path | None, *, say: Callable[[str], None]) -> None:
         self._facts = facts
-        self._say = say
+        self._telling = Telling(say)
         self._officer = Browser(facts["origin"])
         self._phone = Browser(facts["origin"])
         self._nik = _fresh_nik()
@@ -40,166 +38,164 @@ class Story:
         self._media_type = kinds[0]
 
     def tell(self) -> None:
-        self._step("1. The sandbox runs")
+        """Raises ``Refusal`` with the step that did not hold."""
+        with self._telling.whole():
+            self._running()
+            subject = self._at_the_counter()
+            self._the_paper(subject)
+            consent = self._the_citizen(subject)
+            spare = self._the_bytes(consent)
+            self._the_trail(spare)
+            self._the_log()
+        self._telling.end("The story held: every step done, every refusal refused.")
+
+    def _running(self) -> None:
+        self._telling.step("1. The sandbox runs")
         health = self._officer.get("/health/ready")
-        self._done(health, 200, f"{self._facts['origin']}  database, object store and ledger answer")
-        subject = self._at_the_counter()
-        self._the_paper(subject)
-        consent = self._the_citizen(subject)
-        spare = self._the_bytes(consent)
-        self._the_trail(spare)
-        self._step("9. The log is public and signed")
-        checkpoint = self._officer.get("/log/checkpoint")
-        self._done(checkpoint, 200, f"{checkpoint.text.splitlines()[1]} entries; check it: berkas log verify")
-        self._say("\nThe story held: every step done, every refusal refused.")
+        self._telling.done(health, 200, f"{self._facts['origin']}  database, object store and ledger answer")
+        self._inbox = Inbox(self._officer, f"{self._facts['inbox_url']}?{urlencode({'to': CONTACT})}")
+        self._telling.refused(self._officer.post("/v1/readiness", {}), "BK-1001")
 
     def _at_the_counter(self) -> str:
-        self._step("2. An officer signs in and checks the requirements")
+        self._telling.step("2. An officer signs in and checks the requirements")
         person = next(row for row in self._facts["officers"] if row["agency"].startswith(f"{AGENCY}@"))
         wrong = {"username": person["username"], "password": "tebakan"}
-        self._refused(self._officer.post("/v1/session", wrong), "BK-1002")
+        self._telling.refused(self._officer.post("/v1/session", wrong), "BK-1002")
         right = {"username": person["username"], "password": person["password"]}
-        signed = self._officer.post("/v1/session", right)
-        self._done(signed, 201, f"{person['username']} of {person['agency']}, {person['counter']}")
+        signed = expected(self._officer.post("/v1/session", right), 201)
+        self._telling.done(signed, 201, f"{person['username']} of {person['agency']}, {person['counter']}")
         self._officer.csrf = signed.json()["csrf"]
         impossible = self._nik[:6] + "81" + self._nik[8:]
-        self._refused(
+        self._telling.refused(
             self._officer.post("/v1/subjects", {"nik": impossible, "name": "Warga Contoh"}), "BK-2003"
         )
         citizen = {
             "nik": self._nik,
             "name": "Warga Contoh",
-            "contacts": [{"channel": "whatsapp", "value": "+6281200009977"}],
+            "contacts": [{"channel": "whatsapp", "value": CONTACT}],
         }
-        enrolled = self._officer.post("/v1/subjects", citizen)
-        self._done(
+        enrolled = expected(self._officer.post("/v1/subjects", citizen), 201)
+        self._telling.done(
             enrolled, 201, "a citizen is enrolled; the NIK is sealed and stands in no log, URL or index"
         )
         foreign = {"nik": self._nik, "service": OTHER_SERVICE}
-        self._refused(self._officer.post("/v1/readiness", foreign), "BK-1003")
+        self._telling.refused(self._officer.post("/v1/readiness", foreign), "BK-1003")
         self._readiness()
         return str(enrolled.json()["subject_ref"])
 
     def _readiness(self) -> None:
-        ready = self._officer.post(
-            "/v1/readiness", {"nik": self._nik, "service": SERVICE, "answers": ANSWERS}
-        )
+        asked = {"nik": self._nik, "service": SERVICE, "answers": ANSWERS}
+        ready = expected(self._officer.post("/v1/readiness", asked), 200)
         states = ", ".join(
             f"{row['code']} {row['state']}" for row in ready.json()["requirements"] if "/" not in row["path"]
         )
-        self._done(ready, 200, f"{SERVICE}: complete {ready.json()['complete']} ({states})")
+        self._telling.done(ready, 200, f"{SERVICE}: complete {ready.json()['complete']} ({states})")
 
     def _the_paper(self, subject: str) -> None:
-        self._step("3. The missing paper is scanned once")
+        self._telling.step("3. The missing paper is scanned once")
         path = f"/v1/subjects/{subject}/documents?type=KTP"
         digest = base64.b64encode(hashlib.sha256(self._content).digest()).decode()
         other = base64.b64encode(hashlib.sha256(b"other").digest()).decode()
         wrong = {"Content-Type": self._media_type, "Content-Digest": f"sha-256=:{other}:"}
-        self._refused(self._officer.post(path, self._content, wrong), "BK-3003")
+        self._telling.refused(self._officer.post(path, self._content, wrong), "BK-3003")
         right = wrong | {"Content-Digest": f"sha-256=:{digest}:"}
-        stored = self._officer.post(path, self._content, right)
+        stored = expected(self._officer.post(path, self._content, right), 201)
         megabytes = len(self._content) / 1e6
-        self._done(
+        self._telling.done(
             stored,
             201,
             f"{megabytes:.2f} MB hashed, sealed, stored, read back; version {stored.json()['version']}",
         )
         again = self._officer.post(path, self._content, right)
-        self._done(again, 200, "the same bytes again: the same version, nothing new")
+        self._telling.done(again, 200, "the same bytes again: the same version, nothing new")
         self._readiness()
 
     def _the_citizen(self, subject: str) -> str:
-        self._step("4. The officer asks for exactly what the service requires")
+        self._telling.step("4. The officer asks for exactly what the service requires")
         request = {"subject_ref": subject, "service": SERVICE, "channel": "qr", "answers": ANSWERS}
-        self._refused(self._officer.post("/v1/consent-requests", request | {"documents": ["KK"]}), "BK-2031")
-        asked = self._officer.post("/v1/consent-requests", request)
-        self._done(asked, 201, f"link and QR; pairing code {asked.json()['pairing_code']} on both screens")
-        self._step("5. The citizen opens the link, proves who they are, and decides")
+        self._telling.refused(
+            self._officer.post("/v1/consent-requests", request | {"documents": ["KK"]}), "BK-2031"
+        )
+        asked = expected(self._officer.post("/v1/consent-requests", request), 201)
+        self._telling.done(
+            asked, 201, f"link and QR; pairing code {asked.json()['pairing_code']} on both screens"
+        )
+        self._telling.step("5. The citizen opens the link, proves who they are, and decides")
         link = asked.json()["link"]
-        opened = self._phone.get(link)
-        self._done(opened, 200, f"“{told_in(opened)}” ({len(opened.body) / 1000:.1f} KB, no JavaScript)")
+        opened = expected(self._phone.get(link), 200)
+        self._telling.done(
+            opened, 200, f"“{told_in(opened)}” ({len(opened.body) / 1000:.1f} KB, no JavaScript)"
+        )
         sent = self._phone.form(link, step="send", csrf=csrf_in(opened))
-        code = self._code()
+        code = self._inbox.next("otp", "code")
         wrong = self._phone.form(
             link, step="code", csrf=csrf_in(sent), code=f"{(int(code) + 1) % 1000000:06d}"
         )
-        self._refused_page(wrong, 422, "a wrong one-time code")
+        self._telling.refused_page(wrong, 422, "a wrong one-time code")
         page = self._phone.form(link, step="code", csrf=csrf_in(sent), code=code)
-        self._done(page, 200, "the six-digit code from the registered contact opens the decision")
+        self._telling.done(page, 200, "the six-digit code from the registered contact opens the decision")
         nothing = self._phone.form(link, step="decide", csrf=csrf_in(page), decision="grant")
-        self._refused_page(nothing, 422, "“izinkan” with nothing ticked")
+        self._telling.refused_page(nothing, 422, "“izinkan” with nothing ticked")
         form = {"step": "decide", "csrf": csrf_in(page), "decision": "grant", "document": boxes_in(page)}
         decided = self._phone.form(link, **form)
-        self._done(decided, 200, f"“{told_in(decided)}”")
+        self._telling.done(decided, 200, f"“{told_in(decided)}”")
         stranger = Browser(self._facts["origin"])
-        self._refused_page(stranger.get(link), 410, "the used link in another browser")
+        self._telling.refused_page(stranger.get(link), 410, "the used link in another browser")
         state = self._officer.get(f"/v1/consent-requests/{asked.json()['id']}").json()
         return str(state["consent_id"])
 
     def _the_bytes(self, consent: str) -> dict[str, Any]:
-        self._step("6. The live consent becomes a ticket")
+        self._telling.step("6. The live consent becomes a ticket")
         outside = {"consent_id": consent, "documents": ["d_01JD0000000000000000000000"]}
-        self._refused(self._officer.post("/v1/tickets", outside), "BK-4004")
-        issued = self._officer.post("/v1/tickets", {"consent_id": consent})
+        self._telling.refused(self._officer.post("/v1/tickets", outside), "BK-4004")
+        issued = expected(self._officer.post("/v1/tickets", {"consent_id": consent}), 201)
         ticket = issued.json()
-        self._done(
+        self._telling.done(
             issued,
             201,
             f"{len(ticket['ticket'])} characters, {ticket['expires_in']} s, bound to this session",
         )
-        self._step("7. The ticket is redeemed, once")
+        self._telling.step("7. The ticket is redeemed, once")
         url = ticket["documents"][0]["content_url"]
         bearer = {"Authorization": f"Bearer {ticket['ticket']}"}
-        self._refused(Browser(self._facts["origin"]).get(url, bearer), "BK-4004")
-        fetched = self._officer.get(url, bearer)
+        self._telling.refused(Browser(self._facts["origin"]).get(url, bearer), "BK-4004")
+        fetched = expected(self._officer.get(url, bearer), 200)
         if fetched.body != self._content:
             raise Refusal("other bytes came back than were stored")
-        self._done(fetched, 200, f"{len(fetched.body)} bytes, identical; signed receipt in Berkas-Receipt")
-        self._refused(self._officer.get(url, bearer), "BK-4003")
-        spare: dict[str, Any] = self._officer.post("/v1/tickets", {"consent_id": consent}).json()
+        self._telling.done(
+            fetched, 200, f"{len(fetched.body)} bytes, identical; signed receipt in Berkas-Receipt"
+        )
+        self._telling.refused(settled(lambda: self._officer.get(url, bearer)), "BK-4003")
+        spare: dict[str, Any] = expected(
+            self._officer.post("/v1/tickets", {"consent_id": consent}), 201
+        ).json()
         return spare | {"consent_id": consent}
 
     def _the_trail(self, spare: dict[str, Any]) -> None:
-        self._step("8. The citizen sees every access and takes the consent back")
-        link = next(m["link"] for m in reversed(self._inbox()) if m["kind"] == "notice" and m.get("link"))
-        opened = self._phone.get(link)
+        self._telling.step("8. The citizen sees every access and takes the consent back")
+        link = self._inbox.next("notice", "link")
+        opened = expected(self._phone.get(link), 200)
         sent = self._phone.form(link, step="send", csrf=csrf_in(opened))
-        trail = self._phone.form(link, step="code", csrf=csrf_in(sent), code=self._code())
-        self._done(trail, 200, f"“{told_in(trail)}”")
+        trail = self._phone.form(link, step="code", csrf=csrf_in(sent), code=self._inbox.next("otp", "code"))
+        self._telling.done(trail, 200, f"“{told_in(trail)}”")
         sure = self._phone.form(link, step="withdraw", csrf=csrf_in(trail), consent=spare["consent_id"])
         done = self._phone.form(link, step="withdrawn", csrf=csrf_in(sure), consent=spare["consent_id"])
-        self._done(done, 200, f"“{told_in(done)}”")
+        self._telling.done(done, 200, f"“{told_in(done)}”")
         bearer = {"Authorization": f"Bearer {spare['ticket']}"}
-        self._refused(self._officer.get(spare["documents"][0]["content_url"], bearer), "BK-4005")
+        self._telling.refused(self._officer.get(spare["documents"][0]["content_url"], bearer), "BK-4005")
 
-    def _code(self) -> str:
-        return str(next(message["code"] for message in reversed(self._inbox()) if message["kind"] == "otp"))
-
-    def _inbox(self) -> list[dict[str, Any]]:
-        """The sandbox's inbox, once what was just caused has arrived."""
-        time.sleep(0.5)
-        messages: list[dict[str, Any]] = self._officer.get(
-            f"{self._facts['inbox_url']}?to=%2B6281200009977"
-        ).json()["messages"]
-        return messages
-
-    def _step(self, title: str) -> None:
-        self._say(f"\n{title}")
-
-    def _done(self, answer: Answer, status: int, words: str) -> None:
-        if answer.status != status:
-            raise Refusal(f"{words}: HTTP {answer.status} {answer.code}")
-        self._say(f"   done     {words}  [{answer.ms:.0f} ms]")
-
-    def _refused(self, answer: Answer, code: str) -> None:
-        if answer.code != code:
-            raise Refusal(f"expected {code}, got HTTP {answer.status} {answer.code}")
-        self._say(f"   refused  {code} {PROBLEMS[code].title_en}  [{answer.ms:.0f} ms]")
-
-    def _refused_page(self, answer: Answer, status: int, words: str) -> None:
-        if answer.status != status:
-            raise Refusal(f"{words}: expected HTTP {status}, got {answer.status}")
-        self._say(f"   refused  {words}: HTTP {status}, “{told_in(answer)}”  [{answer.ms:.0f} ms]")
+    def _the_log(self) -> None:
+        self._telling.step("9. The log is public and signed")
+        checkpoint = self._officer.get("/log/checkpoint")
+        verifier = NoteVerifier(self._facts["log_vkey"])
+        size = verifier.open(checkpoint.text).size
+        self._telling.done(checkpoint, 200, f"{size} entries; check it: berkas log verify")
+        try:
+            verifier.open(checkpoint.text.replace(f"\n{size}\n", f"\n{size - 1}\n"))
+        except CheckpointRefused as refused:
+            self._telling.refused_here(f"the same checkpoint with one entry less: {refused}")
+        else:
+            raise Refusal("a checkpoint with one entry less was taken for signed")
 
 
 def _fresh_nik() -> str:
