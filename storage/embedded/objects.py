@@ -23,6 +23,7 @@ from storage.embedded import process
 from storage.embedded.place import (
     GRPC_OFFSET,
     HOST,
+    Cancel,
     EmbeddedServiceError,
     FolderLock,
     ServerUser,
@@ -48,7 +49,7 @@ from storage.embedded.store_kinds import (
     version_of,
 )
 
-_STOP = ((signal.SIGTERM, 5.0),)
+_STOP = ((signal.SIGTERM, 5.0),)  # and the last resort (1 s): within what Ctrl-C may take
 _SOCKETS_PREFIX = "berkas-s3-"
 _ATTEMPTS, _READY_SECONDS = 3, 20.0
 
@@ -91,6 +92,15 @@ class EmbeddedStore:
         self._child: subprocess.Popen[bytes] | None = None
         self._sockets: Path | None = None
         self._ports: list[int] = []
+        self._cancel = Cancel()
+
+    def check(self) -> None:
+        """Raises `EmbeddedServiceError` when no server fits the data; nothing is started or written."""
+        self._choose(read_state(self._state_file).get("kind"))
+
+    def cancel(self) -> None:
+        """A start under way, in another thread, gives up within a moment."""
+        self._cancel()
 
     def start(self) -> StoreEndpoint:
         """Returns when the server gives back an object to a request signed with its key.
@@ -175,6 +185,7 @@ class EmbeddedStore:
         wanted: object = state.get("ports")
         _remove_sockets_of_a_killed_run(state.get("sockets"))
         for _ in range(_ATTEMPTS):
+            self._cancel.check()
             self._ports = free_ports(PORTS[kind], wanted=wanted)
             self._sockets = Path(tempfile.mkdtemp(prefix=_SOCKETS_PREFIX))
             if user is not None:
@@ -207,6 +218,7 @@ class EmbeddedStore:
         probe = Probe(self._ports[0], state["access_key"], state["secret_key"])
         end = time.monotonic() + _READY_SECONDS
         while time.monotonic() < end and child.poll() is None:
+            self._cancel.check()
             if probe.serves():
                 return True
             time.sleep(0.02)
@@ -220,7 +232,7 @@ class EmbeddedStore:
         while True:
             _, said = process.run(
                 user, command, cwd=self._data, environment=environment, paths=[self._data, binary],
-                stdin=shell_input, timeout_seconds=_READY_SECONDS,
+                stdin=shell_input, timeout_seconds=_READY_SECONDS, cancel=self._cancel,
             )  # fmt: skip
             if re.search(r'"fsync":\s*true', said):
                 return

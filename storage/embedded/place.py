@@ -11,7 +11,8 @@ import random
 import secrets
 import socket
 import stat
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,35 @@ _SEARCH_CAPABILITIES = {"dac_read_search": 2, "dac_override": 1}  # numbers of l
 
 class EmbeddedServiceError(Exception):
     """An embedded server cannot be started; the message is one sentence for the operator."""
+
+
+class Cancel:
+    """Tells a start under way to give up: Ctrl-C must not wait for a server that takes a minute."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._end: Callable[[], None] | None = None
+
+    def __call__(self) -> None:
+        self._event.set()
+        if (end := self._end) is not None:
+            end()
+
+    @contextlib.contextmanager
+    def ends(self, end: Callable[[], None]) -> Iterator[None]:
+        """Calls `end` when cancelled inside; raises as `check` does, before and after."""
+        self._end = end
+        try:
+            self.check()
+            yield
+            self.check()
+        finally:
+            self._end = None
+
+    def check(self) -> None:
+        """Raises `EmbeddedServiceError` once cancelled."""
+        if self._event.is_set():
+            raise EmbeddedServiceError("The start of the embedded servers was interrupted.")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from urllib.parse import quote
 from storage.embedded import process
 from storage.embedded.place import (
     HOST,
+    Cancel,
     EmbeddedServiceError,
     FolderLock,
     ServerUser,
@@ -43,7 +44,8 @@ from storage.embedded.postgres_cluster import (
 from storage.embedded.postgres_probe import demands_scram
 
 # Fast shutdown writes a checkpoint; immediate shutdown leaves recovery to the next start.
-_STOP = ((signal.SIGINT, 6.0), (signal.SIGQUIT, 2.0))
+# Together with the last resort (1 s) within what Ctrl-C may take.
+_STOP = ((signal.SIGINT, 4.0), (signal.SIGQUIT, 1.0))
 # After kill -9 old backends or their shared memory can hold the cluster for a while (attacks-and-faults F25).
 _RETRY_SECONDS = 10.0
 _RECOVERY_SECONDS = 60.0  # replaying the log after a crash is work, not a hang
@@ -96,6 +98,15 @@ class EmbeddedPostgres:
         self._log = self._folder / "server.log"
         self._lock = FolderLock(self._folder)
         self._child: subprocess.Popen[bytes] | None = None
+        self._cancel = Cancel()
+
+    def check(self) -> None:
+        """Raises `EmbeddedServiceError` when no binaries fit the data; nothing is started or written."""
+        find_binaries(self._major(), self._data)
+
+    def cancel(self) -> None:
+        """A start under way, in another thread, gives up within a moment."""
+        self._cancel()
 
     def start(self) -> PostgresEndpoint:
         """Returns when the server accepts logins; makes the cluster on first use, recovers it after a crash.
@@ -111,7 +122,7 @@ class EmbeddedPostgres:
             user = server_user(self._data, "postgres", "nobody")
             process.stop_orphans("postgres", str(self._data), _STOP)
             self._forget_stale_pid()
-            state = self._cluster_state(Cluster(self._folder, self._state_file, binaries, user))
+            state = self._cluster_state(Cluster(self._folder, self._state_file, binaries, user, self._cancel))
             shorten_log(self._log)
             port = self._run(binaries, user, state)
         except OSError as error:
@@ -189,6 +200,7 @@ class EmbeddedPostgres:
         wanted: object = [state.get("port")]
         end = time.monotonic() + _RETRY_SECONDS
         while True:
+            self._cancel.check()
             port = free_ports(1, wanted=wanted)[0]
             options = [
                 word
@@ -223,6 +235,7 @@ class EmbeddedPostgres:
         """True once our own child listens and demands a password; False when it ended or takes over a minute."""
         end = time.monotonic() + _RECOVERY_SECONDS
         while time.monotonic() < end and child.poll() is None:
+            self._cancel.check()
             with contextlib.suppress(OSError, IndexError):
                 # pid, folder, start, port, socket, address, shared memory, state: "ready" comes with the last line
                 lines = (self._data / "postmaster.pid").read_text().splitlines()

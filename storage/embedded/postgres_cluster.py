@@ -10,6 +10,7 @@ from typing import Any
 
 from storage.embedded import process
 from storage.embedded.place import (
+    Cancel,
     EmbeddedServiceError,
     ServerUser,
     new_password,
@@ -33,6 +34,7 @@ class Cluster:
     state_file: Path
     binaries: Binaries
     user: ServerUser | None
+    cancel: Cancel
 
     def make(self) -> dict[str, Any]:
         """Makes the cluster beside its place and moves it there last, so that a half-made one is never used.
@@ -101,7 +103,7 @@ class Cluster:
     def _tool(self, command: list[str | Path], *, cwd: Path, stdin: bytes = b"") -> str:
         paths = [self.folder / "data", self.binaries.folder / "postgres"]
         code, output = process.run(
-            self.user, command, cwd=cwd, environment=ENVIRONMENT, paths=paths, stdin=stdin
+            self.user, command, cwd=cwd, environment=ENVIRONMENT, paths=paths, stdin=stdin, cancel=self.cancel
         )
         if code != 0:
             raise EmbeddedServiceError(f"{Path(command[0]).name} failed: {first_problem(output)}.")

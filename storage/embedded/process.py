@@ -6,6 +6,7 @@ command line names our program and our data directory.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import shutil
@@ -17,7 +18,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
-from storage.embedded.place import ServerUser, closed_folder, search_capability
+from storage.embedded.place import Cancel, ServerUser, closed_folder, search_capability
 
 _jobs: queue.SimpleQueue[tuple[Callable[[], subprocess.Popen[bytes]], Future[subprocess.Popen[bytes]]]] = (
     queue.SimpleQueue()
@@ -128,10 +129,11 @@ def run(
     paths: Sequence[Path],
     stdin: bytes = b"",
     timeout_seconds: float = 60,
+    cancel: Cancel | None = None,
 ) -> tuple[int, str]:
     """Runs a short tool (initdb) to its end; returns its exit code and everything it printed.
 
-    Raises `subprocess.TimeoutExpired` after `timeout_seconds`; the tool is ended then.
+    Raises `subprocess.TimeoutExpired` after `timeout_seconds`, `EmbeddedServiceError` when cancelled; the tool is ended.
     """
     arguments, keywords = command_as(user, command, paths=paths, death_signal="KILL")
     keywords |= {"cwd": cwd, "env": environment, "start_new_session": True}
@@ -143,10 +145,16 @@ def run(
         )
 
     child = _in_spawner(popen)
+
+    def end() -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)  # what it started holds its output open too
+
     try:
-        output, _ = child.communicate(stdin, timeout=timeout_seconds)
+        with cancel.ends(end) if cancel else contextlib.nullcontext():
+            output, _ = child.communicate(stdin, timeout=timeout_seconds)
     except BaseException:
-        child.kill()
+        end()
         child.wait()
         raise
     return child.returncode, output.decode(errors="replace")
@@ -154,7 +162,7 @@ def run(
 
 def stop(child: subprocess.Popen[bytes], steps: Sequence[tuple[signal.Signals, float]]) -> None:
     """Sends each signal in turn and waits its seconds, until the child has ended; SIGKILL is the last step."""
-    for name, seconds in (*steps, (signal.SIGKILL, 5.0)):
+    for name, seconds in (*steps, (signal.SIGKILL, 1.0)):
         if child.poll() is not None:
             return
         child.send_signal(name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -60,6 +62,9 @@ def embedded_services(
     """
     postgres_server = EmbeddedPostgres(Path(data_dir) / "postgres") if database else None
     store_server = EmbeddedStore(Path(data_dir) / "store", kind, binary=minio) if store else None
+    for server in (postgres_server, store_server):
+        if server is not None:
+            server.check()  # before the other one writes anything
     with ThreadPoolExecutor(2, thread_name_prefix="berkas-embedded") as pool:
         try:
             postgres_ready = pool.submit(postgres_server.start) if postgres_server else None
@@ -69,9 +74,26 @@ def embedded_services(
                 store_ready.result() if store_ready else None,
             )
         finally:
-            # A start still under way is waited for by the pool's order: each stop follows its own start.
-            waiting = [ready for ready in (postgres_ready, store_ready) if ready is not None]
-            for ready in waiting:
-                ready.exception()
-            for stopped in [pool.submit(server.stop) for server in (postgres_server, store_server) if server]:
-                stopped.result()
+            running = [server for server in (postgres_server, store_server) if server is not None]
+            with _undisturbed():
+                for server in running:
+                    server.cancel()  # a start still under way gives up
+                for ready in (postgres_ready, store_ready):
+                    if ready is not None:
+                        ready.exception()
+                for stopped in [pool.submit(server.stop) for server in running]:
+                    stopped.result()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A second Ctrl-C, or SIGTERM, while the servers are being stopped would leave one behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

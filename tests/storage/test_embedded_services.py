@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from storage.embedded import store_kinds
-from storage.embedded.place import EmbeddedServiceError
+from storage.embedded import process, store_kinds
+from storage.embedded.place import Cancel, EmbeddedServiceError
 from storage.embedded.services import Services, embedded_services
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -73,6 +75,44 @@ def test_one_that_fails_takes_the_other_along(tmp_path: Path) -> None:
     argument = store_kinds.data_argument("seaweedfs", tmp_path.resolve() / "store" / "data")
     lines = [path.read_bytes().split(b"\0") for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
     assert not [line for line in lines if argument.encode() in line]
+    assert not (tmp_path / "store").exists(), "the store was written before the database was looked at"
+
+
+@pytest.mark.parametrize("after_s", [0.1, 0.6, 1.2])
+def test_a_start_under_way_gives_up_at_once(tmp_path: Path, after_s: float) -> None:
+    """Ctrl-C in the middle of initdb, of a server that recovers, of a store that does not answer yet."""
+    argument = store_kinds.data_argument("seaweedfs", tmp_path.resolve() / "store" / "data")
+    timer = threading.Timer(after_s, _thread.interrupt_main)
+    timer.start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), embedded_services(tmp_path, kind="seaweedfs"):
+        time.sleep(20)
+    assert time.monotonic() - began < after_s + 8
+    assert process.servers_on("weed", argument) == []
+    assert process.servers_on("postgres", str(tmp_path.resolve() / "postgres" / "data")) == []
+    with embedded_services(tmp_path, kind="seaweedfs") as services:
+        assert services.store is not None
+
+
+def test_a_tool_that_hangs_is_ended_when_cancelled(tmp_path: Path) -> None:
+    cancel = Cancel()
+    timer = threading.Timer(0.3, cancel)
+    timer.start()
+    began = time.monotonic()
+    with pytest.raises(EmbeddedServiceError, match="was interrupted"):
+        process.run(
+            None, ["sleep", "30"], cwd=tmp_path, environment={"PATH": os.defpath}, paths=[], cancel=cancel
+        )
+    assert time.monotonic() - began < 3
+
+
+def test_a_tool_gets_all_of_its_input(tmp_path: Path) -> None:
+    """More than a pipe holds, to a reader that takes its time: it is given once."""
+    code, said = process.run(
+        None, ["sh", "-c", "sleep 0.7; wc -c"], cwd=tmp_path, environment={"PATH": os.defpath}, paths=[],
+        stdin=b"x" * 300_000,
+    )  # fmt: skip
+    assert (code, said.strip()) == (0, "300000")
 
 
 def test_killed_berkas_starts_again_at_once(tmp_path: Path) -> None:
