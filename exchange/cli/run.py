@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import threading
 import time
@@ -18,11 +19,12 @@ from exchange.app import create_app, wired
 from exchange.cli import setup
 from exchange.cli.sandbox.facts import banner
 from exchange.cli.sandbox.seed import ensure
+from exchange.cli.stopping import sigterm_is_ctrl_c
 from exchange.edge import Protocol
 from exchange.settings import Settings, SettingsRefused
 from storage.embedded.services import Services
 
-GRACEFUL_STOP_S = 5
+GRACEFUL_STOP_S = 3  # with the servers' own stop (6 s) below the 10 s that Ctrl-C may take
 READY_WITHIN_S = 30
 
 
@@ -39,13 +41,20 @@ def up() -> None:
     logs.configure()
     settings = on_free_port(settings)
     began_s = time.monotonic()
-    with setup.servers(settings) as (ready, services):
-        setup.migrate(ready)
-        asyncio.run(ensure(ready, say=typer.echo))
-        setup.note_running(ready)
-        announced = threading.Thread(target=_announce, args=(ready, services, began_s), daemon=True)
-        announced.start()
-        _serve(ready)
+    serving = False
+    try:
+        with setup.servers(settings) as (ready, services):
+            setup.migrate(ready)
+            asyncio.run(ensure(ready, say=typer.echo))
+            setup.note_running(ready)
+            announced = threading.Thread(target=_announce, args=(ready, services, began_s), daemon=True)
+            announced.start()
+            serving = True
+            _serve(ready)
+    except KeyboardInterrupt:
+        if not serving:
+            typer.echo("Berkas stopped before it was ready; the next start goes on from here.")
+            raise
     typer.echo("Berkas stopped.")
 
 
@@ -56,7 +65,10 @@ def serve() -> None:
     if settings.database_url is None:
         raise SettingsRefused("BERKAS_DATABASE_URL is not set (`berkas up` starts everything)")
     asyncio.run(_opened_once(settings))
-    _serve(settings)
+    with contextlib.suppress(
+        KeyboardInterrupt
+    ):  # asked to stop, and stopped: what a supervisor calls a success
+        _serve(settings)
 
 
 async def _opened_once(settings: Settings) -> None:
@@ -83,7 +95,8 @@ def server_config(settings: Settings, app: FastAPI) -> uvicorn.Config:
 
 def _serve(settings: Settings) -> None:
     server = uvicorn.Server(server_config(settings, create_app(settings)))
-    uvloop.run(server.serve())
+    with sigterm_is_ctrl_c():
+        uvloop.run(server.serve())
 
 
 def on_free_port(settings: Settings) -> Settings:
@@ -104,7 +117,11 @@ def _announce(settings: Settings, services: Services | None, began_s: float) -> 
     while time.monotonic() < until_s:
         try:
             with urlopen(f"http://{settings.listen}/health/live", timeout=1):
-                break
+                typer.echo(banner(settings, services, time.monotonic() - began_s))
+                return
         except OSError:
             time.sleep(0.1)
-    typer.echo(banner(settings, services, time.monotonic() - began_s))
+    typer.echo(
+        f"Berkas does not answer at {settings.listen} after {READY_WITHIN_S} s: see what is written above",
+        err=True,
+    )

@@ -7,17 +7,19 @@ import contextlib
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 
+from exchange.cli.stopping import sigterm_is_ctrl_c
 from exchange.requirements.reading import CatalogueError
 from exchange.settings import Settings, SettingsRefused
 from storage import schema
 from storage.database import Database
-from storage.embedded.place import EmbeddedServiceError
+from storage.embedded.place import EmbeddedServiceError, FolderLock, read_state
 from storage.embedded.services import Services, embedded_services
 from storage.errors import DatabaseUnavailable, StorageError, StoreUnavailable
 from storage.keyring import create_root_key
@@ -66,7 +68,10 @@ def servers(settings: Settings) -> Iterator[tuple[Settings, Services | None]]:
         return
     place = data_dir(settings)
     own_database, own_store = settings.database_url is None, settings.s3_endpoint is None
-    with embedded_services(place, database=own_database, store=own_store) as services:
+    with (
+        sigterm_is_ctrl_c(),
+        embedded_services(place, database=own_database, store=own_store) as services,
+    ):
         update: dict[str, object] = {"data_dir": place}
         if services.postgres is not None:
             update["database_url"] = SecretStr(services.postgres.app_url)
@@ -83,6 +88,7 @@ def servers(settings: Settings) -> Iterator[tuple[Settings, Services | None]]:
 
 
 RUNNING = "running.json"
+CHANGING_WITHIN_S = 15  # a start or a stop takes no longer
 
 
 def note_running(settings: Settings) -> None:
@@ -120,11 +126,29 @@ def reachable() -> Iterator[Settings]:
             "no BERKAS_DATABASE_URL and no sandbox on this data directory (start `berkas up`)"
         )
     kept = {name: value for name, value in json.loads(path.read_text()).items() if value}
-    if _answers(kept["database_url"]):
+    if _runs(path.parent, kept["database_url"]):
         yield Settings(**{**kept, "data_dir": data_dir(settings), "site": settings.site})
         return
     with servers(settings) as (ready, _):
         yield ready
+
+
+def _runs(place: Path, url: str) -> bool:
+    """Whether the sandbox's database answers. One that is just being started or stopped is waited for.
+
+    Raises ``SettingsRefused`` when somebody holds it and it does not answer.
+    """
+    if urlsplit(url).port != read_state(place / "postgres" / "postgres.json").get("port"):
+        return _answers(url)  # not the embedded one: it was named when the sandbox was started
+    held = FolderLock(place / "postgres")
+    until_s = time.monotonic() + CHANGING_WITHIN_S
+    while held.held_by_someone():
+        if _answers(url):
+            return True
+        if time.monotonic() > until_s:
+            raise SettingsRefused(f"a Berkas is running on {place}, and its database does not answer")
+        time.sleep(0.1)
+    return False
 
 
 def _answers(url: str) -> bool:

@@ -63,10 +63,15 @@ async def add_agency(
         keyring, appender, "agency", {"act": "add", "agency": agency.id}, [Need(AGENCIES, agency.id)], judge,
         lambda facts, _now, _verdict: facts.put(AGENCIES, agency),
     )  # fmt: skip
+    await offer_services(database, agency_id=agency.id, services=services)
+    return agency.id
+
+
+async def offer_services(database: Database, *, agency_id: str, services: Sequence[str]) -> None:
+    """Also for an agency whose enrolment was interrupted before this."""
     async with database.transaction() as transaction:
         for service in services:
-            await transaction.session.merge(ServiceRow(agency_id=agency.id, code=service))
-    return agency.id
+            await transaction.session.merge(ServiceRow(agency_id=agency_id, code=service))
 
 
 async def add_officer(

@@ -45,9 +45,8 @@ class Sandbox:
     def log(self) -> Path:
         return self.data_dir.parent / "up.log"
 
-    def start(self) -> float:
-        """Seconds until the first page can be read."""
-        began_s = time.monotonic()
+    def begin(self) -> subprocess.Popen[bytes]:
+        """``berkas up``, not waited for."""
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "exchange.cli", "up"],
@@ -56,12 +55,18 @@ class Sandbox:
                 stderr=output,
                 cwd=self.data_dir.parent,
             )
+        return self.process
+
+    def start(self) -> float:
+        """Seconds until the first page can be read."""
+        began_s = time.monotonic()
+        process = self.begin()
         while True:
             try:
                 with urlopen(f"http://{self.listen}/health/ready", timeout=2):
                     return time.monotonic() - began_s
             except (URLError, OSError):
-                assert self.process.poll() is None, self.log.read_text()[-3000:]
+                assert process.poll() is None, self.log.read_text()[-3000:]
                 assert time.monotonic() - began_s < READY_WITHIN_S, self.log.read_text()[-3000:]
                 time.sleep(0.1)
 

@@ -67,7 +67,7 @@ def test_routes_take_only_words_from_storage() -> None:
         ("storage.ledger.verify", {"exchange", "auth", "fastapi", "minio", "aiohttp", "jose"}),
         ("auth.tokens", {"exchange", "storage", "fastapi", "sqlalchemy", "minio"}),
         ("exchange.requirements.catalogue", {"storage", "auth", "fastapi", "sqlalchemy", "minio"}),
-        ("exchange.cli.__main__", {"tests", "pytest", "httpx"}),
+        ("exchange.cli.commands", {"tests", "pytest", "httpx"}),
     ],
 )
 def test_what_a_program_loads(program: str, strangers: set[str]) -> None:

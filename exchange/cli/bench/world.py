@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -18,7 +17,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -26,6 +24,7 @@ from pydantic import SecretStr
 
 from exchange.cli import setup
 from exchange.cli.bench.figures import BYTES_PER_MB, BenchError
+from exchange.cli.stopping import sigterm_is_ctrl_c
 from exchange.settings import Settings
 from storage.embedded.services import Services, embedded_services
 from storage.keyring import create_root_key
@@ -138,7 +137,7 @@ def throw_away_world(parent: Path | None = None) -> Iterator[World]:
     if not Path("/proc/self/stat").exists():
         raise BenchError("the benches read CPU time and memory from /proc: they need Linux")
     with (
-        _sigterm_ends_cleanly(),
+        sigterm_is_ctrl_c(),
         tempfile.TemporaryDirectory(prefix="berkas-bench-", dir=parent, ignore_cleanup_errors=True) as name,
         embedded_services(Path(name)) as services,
     ):
@@ -173,20 +172,6 @@ def _settings(folder: Path, services: Services) -> Settings:
         readiness_per_officer_hour=LOOKS_PER_HOUR,
         smtp_url=None,
     )
-
-
-@contextlib.contextmanager
-def _sigterm_ends_cleanly() -> Iterator[None]:
-    """SIGTERM leaves through the same doors as Ctrl-C, so that no server and no folder stays behind."""
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _stat(pid: int) -> list[str]:

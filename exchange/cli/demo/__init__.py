@@ -19,6 +19,7 @@ import typer
 from exchange.cli import setup
 from exchange.cli.demo.telling import Refusal
 from exchange.cli.sandbox.facts import read_facts
+from exchange.cli.stopping import sigterm_is_ctrl_c
 from exchange.settings import SettingsRefused
 
 START_WITHIN_S = 90
@@ -57,7 +58,12 @@ def _sandbox(data_dir: Path) -> Iterator[dict[str, Any]]:
     command = [sys.executable, "-m", "exchange.cli", "up"]
     log = data_dir / "demo-up.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
+    # A session of its own: Ctrl-C comes to the demo, which ends the sandbox once.
+    with (
+        sigterm_is_ctrl_c(),
+        log.open("wb") as output,
+        subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True) as process,
+    ):
         try:
             until_s = time.monotonic() + START_WITHIN_S
             while (facts := _answering(data_dir)) is None:
@@ -66,8 +72,11 @@ def _sandbox(data_dir: Path) -> Iterator[dict[str, Any]]:
                 time.sleep(0.3)
             yield facts
         finally:
-            process.terminate()
-            process.wait(STOP_WITHIN_S)
+            process.terminate()  # `up` ends when its servers have ended
+            try:
+                process.wait(STOP_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                process.kill()  # the servers hear of it from the kernel; the next start waits for them
 
 
 def _answering(data_dir: Path) -> dict[str, Any] | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import typer
 
 from exchange.cli import setup
+from exchange.cli.sandbox import removing
 from exchange.cli.sandbox.facts import read_facts
 from exchange.settings import SettingsRefused
 from storage.embedded.place import FolderLock
@@ -23,14 +23,16 @@ def facts(_as_json: bool = typer.Option(True, "--json", help="The only form ther
 
 @app.command("reset")
 def reset(yes: bool = typer.Option(False, "--yes", help="Do not ask.")) -> None:
-    """Delete the sandbox's data directory: nothing that `berkas up` did not make, nothing that is in use."""
+    """Delete what `berkas up` made in the data directory, finished or not; nothing else, and nothing that is in use."""
     settings = setup.load_settings()
     place = setup.data_dir(settings)
-    read_facts(place)  # a folder without them is not a sandbox
+    if not removing.is_sandbox(place):
+        raise SettingsRefused("no sandbox here yet (start `berkas up`)")
     for server in ("postgres", "store"):
         if FolderLock(place / server).held_by_someone():
             raise SettingsRefused(f"a Berkas is running on {place}: stop it first")
     if not yes:
-        typer.confirm(f"delete {place}?", abort=True)
-    shutil.rmtree(place)
+        typer.confirm(f"delete the sandbox in {place}?", abort=True)
+    if stays := removing.remove(place):
+        typer.echo(f"{place} stays: {', '.join(stays)} was not made by `berkas up`")
     typer.echo("the next `berkas up` makes a new world")

@@ -11,6 +11,7 @@ from exchange.settings import Settings, SettingsRefused
 from storage.embedded.services import Services
 
 FACTS = "facts.json"
+DRAFT = "seeding.json"  # while the world is being made
 
 
 def read_facts(data_dir: Path) -> dict[str, Any]:
@@ -22,9 +23,16 @@ def read_facts(data_dir: Path) -> dict[str, Any]:
     return facts
 
 
-def write_facts(data_dir: Path, facts: dict[str, Any]) -> None:
-    """Readable by the owner only: it holds the officers' passwords."""
-    path = data_dir / FACTS
+def read_draft(data_dir: Path) -> dict[str, Any]:
+    """What a world in the making has so far; empty before the first of it."""
+    path = data_dir / DRAFT
+    draft: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return draft
+
+
+def write_facts(data_dir: Path, facts: dict[str, Any], name: str = FACTS) -> None:
+    """In one step, and readable by the owner only: it holds the officers' passwords."""
+    path = data_dir / name
     fresh = path.with_suffix(".new")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         json.dump(facts, file, indent=2, ensure_ascii=False)

@@ -3,94 +3,157 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 from auth.callers import Officer
+from auth.verdict import AccessRefused
 from exchange import uploads
 from exchange.app import wired
-from exchange.cli.sandbox.facts import FACTS, read_facts, write_facts
+from exchange.cli.sandbox.facts import DRAFT, FACTS, read_draft, read_facts, write_facts
 from exchange.cli.sandbox.families import Citizen, World, sandbox_world
 from exchange.deps import Parts, clock, today_at
 from exchange.flows import enrol, run_site, sign_in, take_in
 from exchange.requirements.numbers import parse_nik
-from exchange.settings import Settings
+from exchange.settings import Settings, SettingsRefused
 
 
 async def ensure(settings: Settings, *, say: Callable[[str], None]) -> None:
-    """Make the world once; at every start write down where it is reached."""
+    """Make the world once; at every start write down where it is reached.
+
+    Raises ``SettingsRefused`` when somebody else's world, or half of one, is in the database.
+    """
+    place = settings.data_dir
     async with wired(settings) as parts:
-        if not (settings.data_dir / FACTS).exists():
+        if not (place / FACTS).exists():
             say("making a synthetic world: 20 citizens with real files ...")
-            write_facts(settings.data_dir, await _made(parts))
+            write_facts(place, await _Making(parts, place).made())
+            (place / DRAFT).unlink(missing_ok=True)
             say("  done")
-        facts = read_facts(settings.data_dir)
+        facts = read_facts(place)
         facts |= {
             "origin": settings.origin,
             "inbox_url": f"{settings.origin}/sandbox/inbox",
             "log_vkey": parts.publisher.vkey,
-            "data_dir": str(settings.data_dir),
+            "data_dir": str(place),
         }
-        write_facts(settings.data_dir, facts)
+        write_facts(place, facts)
 
 
-async def _made(parts: Parts) -> dict[str, Any]:
-    world = sandbox_world(today_at("Asia/Makassar"))
-    await run_site.add_site(parts.database, site_id=world.site_code, name=world.site_name, zone=world.zone)
-    for agency in world.agencies:
-        services = [row.code for row in parts.catalogue.services.values() if row.agency == agency.code]
-        await run_site.add_agency(
-            parts.database,
-            parts.keyring,
-            parts.appender,
-            code=agency.code,
-            site_id=world.site_code,
-            name=agency.name,
-            services=services,
+class _Making:
+    """A world in the making. The draft knows the day, the passwords and the citizens that are done, so that a start that
+    was interrupted goes on where it was.
+    """
+
+    def __init__(self, parts: Parts, place: Path) -> None:
+        self._parts = parts
+        self._place = place
+        self._draft = read_draft(place)
+        today = self._draft.get("made_on")
+        self._world = sandbox_world(date.fromisoformat(today) if today else today_at("Asia/Makassar"))
+
+    async def made(self) -> dict[str, Any]:
+        world = self._world
+        if not self._draft:
+            # Before the first officer is enrolled: in the database a password is a hash.
+            self._keep(
+                site={"id": world.site_code, "name": world.site_name, "zone": world.zone},
+                made_on=world.today.isoformat(),
+                officers=[_credentials(person) for person in world.officers],
+                clients=[],
+                citizens=[],
+            )
+        await self._agencies()
+        await self._officers()
+        await self._citizens()
+        return self._draft
+
+    def _keep(self, **more: Any) -> None:
+        self._draft |= more
+        write_facts(self._place, self._draft, DRAFT)
+
+    async def _agencies(self) -> None:
+        parts, world = self._parts, self._world
+        await run_site.add_site(
+            parts.database, site_id=world.site_code, name=world.site_name, zone=world.zone
         )
-    officers = [await _officer(parts, person) for person in world.officers]
-    first = officers[0]
-    signed = await sign_in.sign_in(
-        parts.database,
-        parts.keyring,
-        parts.appender,
-        parts.sign_ins,
-        username=first["username"],
-        password=first["password"],
-    )
-    made = [await _citizen(parts, signed.officer, citizen, world) for citizen in world.citizens]
-    await sign_in.sign_out(parts.keyring, parts.appender, officer=signed.officer)
-    return {
-        "site": {"id": world.site_code, "name": world.site_name, "zone": world.zone},
-        "made_on": world.today.isoformat(),
-        "officers": officers,
-        "clients": [],
-        "citizens": made,
-    }
+        for agency in world.agencies:
+            services = [row.code for row in parts.catalogue.services.values() if row.agency == agency.code]
+            with _already("agency_exists"):
+                await run_site.add_agency(
+                    parts.database,
+                    parts.keyring,
+                    parts.appender,
+                    code=agency.code,
+                    site_id=world.site_code,
+                    name=agency.name,
+                    services=services,
+                )
+                continue
+            await run_site.offer_services(parts.database, agency_id=agency.id, services=services)
+
+    async def _officers(self) -> None:
+        parts = self._parts
+        for person, row in zip(self._world.officers, self._draft["officers"], strict=True):
+            with _already("username_taken"):
+                await run_site.add_officer(
+                    parts.database,
+                    parts.keyring,
+                    parts.appender,
+                    username=person.username,
+                    name=person.name,
+                    agency_id=person.agency,
+                    counter=person.counter,
+                    role=person.role,
+                    password_hash=await sign_in.hash_password(row["password"]),
+                )
+
+    async def _citizens(self) -> None:
+        parts, first = self._parts, self._draft["officers"][0]
+        try:
+            signed = await sign_in.sign_in(
+                parts.database,
+                parts.keyring,
+                parts.appender,
+                parts.sign_ins,
+                username=first["username"],
+                password=first["password"],
+            )
+        except AccessRefused:
+            raise SettingsRefused(
+                "the database holds officers of another world, whose passwords are not known here: "
+                "`berkas sandbox reset`, or another BERKAS_DATABASE_URL"
+            ) from None
+        done: list[dict[str, Any]] = self._draft["citizens"]
+        for citizen in self._world.citizens[len(done) :]:
+            done.append(await _citizen(parts, signed.officer, citizen, self._world))
+            self._keep()
+        await sign_in.sign_out(parts.keyring, parts.appender, officer=signed.officer)
 
 
-async def _officer(parts: Parts, person: Any) -> dict[str, Any]:
-    password = secrets.token_urlsafe(12)
-    await run_site.add_officer(
-        parts.database,
-        parts.keyring,
-        parts.appender,
-        username=person.username,
-        name=person.name,
-        agency_id=person.agency,
-        counter=person.counter,
-        role=person.role,
-        password_hash=await sign_in.hash_password(password),
-    )
+def _credentials(person: Any) -> dict[str, Any]:
     return {
         "username": person.username,
-        "password": password,
+        "password": secrets.token_urlsafe(12),
         "totp_secret": None,
         "agency": person.agency,
         "counter": person.counter,
     }
+
+
+@contextlib.contextmanager
+def _already(reason: str) -> Iterator[None]:
+    """An earlier, interrupted start did this."""
+    try:
+        yield
+    except AccessRefused as refused:
+        if refused.reason != reason:
+            raise
 
 
 async def _citizen(parts: Parts, officer: Officer, citizen: Citizen, world: World) -> dict[str, Any]:
