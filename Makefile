@@ -18,12 +18,12 @@ help: ## this list
 environment:
 	@[ "$(PY)" != "$(ENVIRONMENT)/bin/python" ] || ./berkas test --version
 
-check: environment ## everything CI checks: format, lint, types, import rules, tests
+check: environment ## everything CI checks: format, lint, types, import rules first, then the whole suite
 	$(BIN)ruff format --check .
 	$(BIN)ruff check .
 	$(BIN)mypy
 	$(BIN)lint-imports
-	$(PY) -m pytest
+	./berkas test
 
 fmt: environment ## format the code and repair what the linter can
 	$(BIN)ruff format .

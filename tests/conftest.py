@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -74,20 +75,26 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
         server.stop()
 
 
+def minio_binary() -> Path | None:
+    """The MinIO of the second leg: ``./berkas test`` names the one of ``make minio``; one on the PATH serves as well."""
+    named = os.environ.get("BERKAS_TEST_MINIO") or shutil.which("minio")
+    return Path(named) if named else None
+
+
 @pytest.fixture(scope="session", params=["seaweedfs", "minio"])
 def any_store(
     request: pytest.FixtureRequest, store: StoreServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[StoreServer]:
-    """The object-store tests run on both: SeaweedFS always, MinIO where ``./berkas test`` found a binary of it."""
+    """The object-store tests run on both: SeaweedFS always, MinIO where a binary of it is at hand."""
     if request.param == store.kind:
         yield store
         return
-    binary = os.environ.get("BERKAS_TEST_MINIO")
-    if not binary:
+    binary = minio_binary()
+    if binary is None:
         pytest.skip("the MinIO leg was left out: no binary (make minio)")
     from storage.embedded.objects import EmbeddedStore
 
-    server = EmbeddedStore(tmp_path_factory.mktemp("minio"), "minio", binary=Path(binary))
+    server = EmbeddedStore(tmp_path_factory.mktemp("minio"), "minio", binary=binary)
     endpoint = server.start()
     try:
         yield StoreServer(endpoint.endpoint, endpoint.access_key, endpoint.secret_key, endpoint.kind)
@@ -160,8 +167,25 @@ async def _execute(url: str, statement: str) -> None:
         await connection.close()
 
 
-def pytest_report_header() -> list[str]:
-    minio = os.environ.get("BERKAS_TEST_MINIO")
+def what_runs() -> list[str]:
+    """Which of the optional legs run, and which are left out."""
+    minio, wrk = minio_binary(), shutil.which("wrk")
+    browser = (
+        os.environ.get("BERKAS_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    )
     return [
-        f"object stores: SeaweedFS (embedded){' and MinIO ' + minio if minio else '; the MinIO leg is left out'}"
+        f"object stores: SeaweedFS (embedded){f' and MinIO ({minio})' if minio else '; the MinIO leg is left out (make minio)'}",
+        f"browser: {browser or 'none, the tests of the pages in chromium are left out'}",
+        f"load: our own client{f' and wrk ({wrk})' if wrk else '; the bench under wrk is left out'}",
     ]
+
+
+def pytest_report_header() -> list[str]:
+    return what_runs()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """At the end once more: with -q there is no header."""
+    terminalreporter.section("what ran")
+    for line in what_runs():
+        terminalreporter.write_line(line)

@@ -188,6 +188,74 @@ def test_root_on_debian_installs_that_one_package(tmp_path: Path) -> None:
     assert done.returncode == 1  # the stand-in installed nothing
 
 
+def with_tools(folder: Path, *names: str) -> Path:
+    """A PATH of these programs and what the launcher itself needs."""
+    tools = folder / "tools"
+    tools.mkdir()
+    for name in ("sh", "dirname", "cmp", "readlink", "id", "grep", *names):
+        (tools / name).symlink_to(shutil.which(name) or "/bin/true")
+    return tools
+
+
+def ready_for_tests(folder: Path) -> Path:
+    """A checkout whose pytest only reports how it was called, and with which MinIO."""
+    checkout = ready(clone(folder))
+    shutil.copy(checkout / "requirements-dev.lock", checkout / ".env-berkas" / "made-from-dev.lock")
+    (checkout / "pytest.py").write_text(ECHO + "print(os.environ.get('BERKAS_TEST_MINIO'))\n")
+    return checkout
+
+
+def test_what_the_tests_lack_is_said(tmp_path: Path) -> None:
+    checkout = ready_for_tests(tmp_path / "checkout")
+    tools = with_tools(tmp_path, "curl", "git")
+    done = call([checkout / "berkas", "test", "-q"], PATH=str(tools), BERKAS_NO_APT="1", HOME=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[0])["argv"] == ["-q"]
+    said = done.stderr.splitlines()
+    assert [line.split()[2] for line in said] == ["chromium", "openssl", "wrk"]
+    assert "left out: the README's commands (Debian: sudo apt-get install openssl)" in said[1]
+    version = call([checkout / "berkas", "test", "--version"], PATH=str(tools), BERKAS_NO_APT="1")
+    assert version.stderr == ""
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not Path("/etc/debian_version").exists(), reason="only root on Debian installs"
+)
+def test_root_on_debian_installs_what_the_tests_lack(tmp_path: Path) -> None:
+    """One by one: a package that cannot be had does not keep the others away."""
+    checkout = ready_for_tests(tmp_path / "checkout")
+    tools = with_tools(tmp_path, "chromium", "git")
+    (tools / "apt-get").write_text(
+        f'#!/bin/sh\necho "$*" >> "{tmp_path}/apt"\ncase "$*" in *curl) exit 100 ;; *install*) '
+        f'for name; do :; done; echo > "{tools}/$name"; /bin/chmod +x "{tools}/$name" ;; esac\n'
+    )
+    (tools / "apt-get").chmod(0o755)
+    done = call([checkout / "berkas", "test"], PATH=str(tools), HOME=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    calls = [line.split()[-1] for line in (tmp_path / "apt").read_text().splitlines()]
+    assert calls == ["update", "curl", "openssl", "wrk"]
+    assert [line for line in done.stderr.splitlines() if "left out" in line] == [
+        "berkas: no curl here; left out: the README's commands (Debian: sudo apt-get install curl)"
+    ]
+
+
+@pytest.mark.parametrize(("named", "on_path", "built"), [(1, 1, 1), (0, 1, 1), (0, 0, 1), (0, 0, 0)])
+def test_which_minio_the_tests_get(tmp_path: Path, named: int, on_path: int, built: int) -> None:
+    """Seen failing: one on the PATH was not looked for."""
+    checkout = ready_for_tests(tmp_path / "checkout")
+    tools = with_tools(tmp_path, *(["minio"] if on_path else []))
+    cached = tmp_path / "cache" / "bin" / "minio"
+    if built:
+        cached.parent.mkdir(parents=True)
+        cached.symlink_to("/bin/true")
+    done = call(
+        [checkout / "berkas", "test", "-V"], PATH=str(tools), BERKAS_CACHE_DIR=str(tmp_path / "cache"),
+        BERKAS_TEST_MINIO="/named" if named else "",
+    )  # fmt: skip
+    wanted = "/named" if named else str(tools / "minio") if on_path else str(cached) if built else "None"
+    assert done.stdout.splitlines()[1] == wanted
+
+
 def test_two_first_runs_take_turns_and_the_next_is_silent(tmp_path: Path) -> None:
     checkout = clone(tmp_path / "checkout")
     kept = {**os.environ, "BERKAS_PYTHON": sys.executable}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -84,6 +85,7 @@ def test_a_broken_step_is_exit_code_3(sandbox: Sandbox) -> None:
     assert "Traceback" not in told.stderr
 
 
+@pytest.mark.skipif(not shutil.which("curl") or not shutil.which("openssl"), reason="no curl or no openssl")
 def test_the_readmes_commands(sandbox: Sandbox, tmp_path: Path) -> None:
     """U19: the block is executed as it stands; only ``./berkas`` is the interpreter of this run."""
     block = re.search(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -12,15 +13,39 @@ ROOMS = ("exchange", "auth", "storage")
 
 
 def tracked() -> list[Path]:
-    """Every file that is, or would be, in a commit."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return sorted(ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file())
+    """Every file that is, or would be, in a commit. Without git: every file in no folder that a tool made."""
+    names = _listed()
+    if names is None:
+        return sorted(_walked(ROOT))
+    return sorted(ROOT / name for name in names if (ROOT / name).is_file())
+
+
+def _listed() -> list[str] | None:
+    # A checkout that belongs to another account (a mounted one, in a container) is still the one to look at.
+    safe = f"safe.directory={ROOT}"
+    try:
+        listed = subprocess.run(
+            ["git", "-c", safe, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):  # no git, or an unpacked archive
+        return None
+    return [name for name in listed.stdout.split("\0") if name]
+
+
+def _walked(folder: Path) -> Iterator[Path]:
+    ignored = [line.strip() for line in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()]
+    for path in folder.iterdir():
+        name = f"{path.name}/" if path.is_dir() else path.name
+        if path.is_symlink() or name == ".git/" or any(fnmatch(name, pattern) for pattern in ignored):
+            continue
+        if path.is_dir():
+            yield from _walked(path)
+        else:
+            yield path
 
 
 def tracked_texts() -> Iterator[tuple[str, str]]:
