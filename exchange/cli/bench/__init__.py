@@ -14,6 +14,7 @@ import typer
 
 if TYPE_CHECKING:
     from exchange.cli.bench.figures import Scale
+    from exchange.cli.bench.load import Generator
     from exchange.cli.bench.world import World
 
 PARTS = ("fetch", "intake", "ledger", "readiness")
@@ -23,7 +24,9 @@ bench_app = typer.Typer(
     no_args_is_help=True, help="What it costs: figures from a throw-away world on this machine."
 )
 _JSON = typer.Option(False, "--json", help="For programs: one object.")
-_PLACE = typer.Option(None, "--place", help="Folder for the throw-away data (default: the temporary folder).")
+_PLACE = typer.Option(
+    None, "--place", help="Folder for the throw-away data (default: beside the data directory)."
+)
 _ROUNDS = typer.Option(4, min=1, help="Rounds of direct and complete fetches, alternating.")
 
 
@@ -61,16 +64,25 @@ def bench_all(as_json: bool = _JSON, place: Path | None = _PLACE, rounds: int = 
     _bench(PARTS, as_json, place, rounds=rounds)
 
 
-async def run(world: World, names: Sequence[str], scale: Scale, say: Callable[[str], None]) -> dict[str, Any]:
-    """The report of the parts ``names``, with the machine. Raises ``BenchError`` where a figure would be wrong."""
+async def run(
+    world: World,
+    names: Sequence[str],
+    scale: Scale,
+    say: Callable[[str], None],
+    generator: Generator | None = None,
+) -> dict[str, Any]:
+    """The report of the parts ``names``, with the machine. Raises ``BenchError`` where a figure would be wrong.
+
+    ``generator``: wrk where it is installed, unless one is given.
+    """
     from exchange.cli.bench.fetch import fetch as fetch_part
-    from exchange.cli.bench.figures import machine
+    from exchange.cli.bench.figures import filesystem_of, in_memory, machine
     from exchange.cli.bench.intake import intake as intake_part
     from exchange.cli.bench.ledger import ledger as ledger_part
     from exchange.cli.bench.load import Generator
     from exchange.cli.bench.readiness import readiness as readiness_part
 
-    generator = Generator.found(world.folder)
+    generator = generator or Generator.found(world.folder)
     load_before = os.getloadavg()[0]
     report: dict[str, Any] = {}
     for name in names:
@@ -88,7 +100,11 @@ async def run(world: World, names: Sequence[str], scale: Scale, say: Callable[[s
         store=f"{store.kind} {store.version}" if store else "",
         load_generator=generator.name,
         load_before=load_before,
+        filesystem=filesystem_of(world.folder),
     )
+    if in_memory(report["machine"]["filesystem"]):
+        for name in report.keys() - {"machine"}:
+            report[name]["judged"] = False  # a sync costs nothing there
     return report
 
 
@@ -97,6 +113,7 @@ def _bench(names: Sequence[str], as_json: bool, place: Path | None, rounds: int 
     import uvloop
 
     from exchange import logs
+    from exchange.cli import setup
     from exchange.cli.bench.figures import BenchError, Scale, table
     from exchange.cli.bench.world import throw_away_world
 
@@ -105,7 +122,10 @@ def _bench(names: Sequence[str], as_json: bool, place: Path | None, rounds: int 
 
     logs.configure("WARNING")
     try:
-        with throw_away_world(place) as world, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with (
+            throw_away_world(place or setup.data_dir(setup.load_settings()).parent) as world,
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
             report = runner.run(run(world, names, Scale(rounds=rounds), say))
     except BenchError as error:
         typer.echo(f"berkas: {error}", err=True)

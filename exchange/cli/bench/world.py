@@ -132,13 +132,18 @@ class World:
 
 
 @contextlib.contextmanager
-def throw_away_world(parent: Path | None = None) -> Iterator[World]:
-    """``parent`` chooses the disk; its sync time is part of every figure. Raises ``BenchError`` off Linux."""
+def throw_away_world(parent: Path) -> Iterator[World]:
+    """``parent`` chooses the disk; its sync time is part of every figure.
+
+    Raises ``BenchError`` off Linux, and where nothing can be written.
+    """
     if not Path("/proc/self/stat").exists():
         raise BenchError("the benches read CPU time and memory from /proc: they need Linux")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise BenchError(f"cannot write in {parent}: name another folder with --place")
     with (
         sigterm_is_ctrl_c(),
-        tempfile.TemporaryDirectory(prefix="berkas-bench-", dir=parent, ignore_cleanup_errors=True) as name,
+        tempfile.TemporaryDirectory(prefix=".berkas-bench-", dir=parent, ignore_cleanup_errors=True) as name,
         embedded_services(Path(name)) as services,
     ):
         folder = Path(name)
