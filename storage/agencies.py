@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, SQLModel, select
 
 from storage.database import Reading, Transaction
 from storage.ledger.facts import FactTable
@@ -104,6 +104,11 @@ async def signed_in(reading: Reading, session_id: str) -> tuple[Session, Officer
     officers = await OFFICERS.load(reading.raw, "id", [sessions[0].officer_id])
     agencies = await AGENCIES.load(reading.raw, "id", [sessions[0].agency_id])
     return (sessions[0], officers[0], agencies[0]) if officers and agencies else None
+
+
+async def all_sites(transaction: Transaction) -> list[Site]:
+    found = await transaction.session.exec(select(Site).order_by(Site.id))
+    return list(found.all())
 
 
 async def all_agencies(reading: Reading) -> list[Agency]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from http.client import HTTPException
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -51,5 +52,10 @@ def checkpoint() -> None:
     origin = (
         read_facts(setup.data_dir(settings))["origin"] if settings.database_url is None else settings.origin
     )
-    with urlopen(f"{origin}/log/checkpoint", timeout=5) as answer:  # noqa: S310 - our own address
-        typer.echo(answer.read().decode(), nl=False)
+    try:
+        with urlopen(f"{origin}/log/checkpoint", timeout=5) as answer:  # noqa: S310 - our own address
+            typer.echo(answer.read().decode(), nl=False)
+    except (OSError, HTTPException) as error:
+        raise SettingsRefused(
+            f"no checkpoint from {origin} ({error}): the running application publishes it (start `berkas up`)"
+        ) from None

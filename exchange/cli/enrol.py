@@ -20,6 +20,7 @@ site_app = typer.Typer(no_args_is_help=True, help="Places of service.")
 agency_app = typer.Typer(no_args_is_help=True, help="Participating agencies.")
 officer_app = typer.Typer(no_args_is_help=True, help="Counter officers.")
 PASSWORD_CHARACTERS = 12
+_JSON = typer.Option(True, "--json", help="The only form there is.")
 
 
 @site_app.command("add")
@@ -27,6 +28,12 @@ def add_site(site_id: str, name: str, zone: str = "Asia/Makassar") -> None:
     """SITE_ID is the Kemendagri district code without dot, for example 6472."""
     _with_parts(lambda parts: run_site.add_site(parts.database, site_id=site_id, name=name, zone=zone))
     typer.echo(site_id)
+
+
+@site_app.command("list")
+def list_sites(_as_json: bool = _JSON) -> None:
+    rows = _with_parts(lambda parts: run_site.list_sites(parts.database))
+    typer.echo(json.dumps([{"id": row.id, "name": row.name, "zone": row.zone} for row in rows], indent=2))
 
 
 @agency_app.command("add")
@@ -49,7 +56,7 @@ def add_agency(code: str, site_id: str, name: str) -> None:
 
 
 @agency_app.command("list")
-def list_agencies() -> None:
+def list_agencies(_as_json: bool = _JSON) -> None:
     rows = _with_parts(lambda parts: run_site.list_agencies(parts.database))
     typer.echo(json.dumps([{"id": row.id, "name": row.name, "active": row.active} for row in rows], indent=2))
 
@@ -104,7 +111,7 @@ def add_officer(
 
 
 @officer_app.command("list")
-def list_officers() -> None:
+def list_officers(_as_json: bool = _JSON) -> None:
     rows = _with_parts(lambda parts: run_site.list_officers(parts.database))
     shown = [
         {

@@ -19,6 +19,7 @@ from storage.agencies import (
     Site,
     all_agencies,
     all_officers,
+    all_sites,
     officer_by_username,
 )
 from storage.database import Database
@@ -153,6 +154,11 @@ async def set_agency_active(keyring: Keyring, appender: Appender, *, agency_id: 
         judge,
         apply,
     )
+
+
+async def list_sites(database: Database) -> list[Site]:
+    async with database.transaction() as transaction:
+        return await all_sites(transaction)
 
 
 async def list_agencies(database: Database) -> list[Agency]:

@@ -13,8 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from exchange.cli import run as cli_run
 from exchange.cli.demo.story import _sample
 from exchange.cli.sandbox.facts import write_facts
+from exchange.settings import Settings
 from storage import schema
 from tests.cli.conftest import ROOT, Sandbox, free_listen
 
@@ -125,6 +127,16 @@ def test_log_verify_and_checkpoint(sandbox: Sandbox) -> None:
     assert findings["bodies_opened"] == findings["size"] > 100
 
 
+def test_ready_is_said_only_when_something_answered(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli_run, "READY_WITHIN_S", 0.3)
+    cli_run._announce(Settings(listen=free_listen()), None, 0.0)
+    said = capsys.readouterr()
+    assert "ready" not in said.out
+    assert "does not answer" in said.err
+
+
 def test_small_commands(sandbox: Sandbox) -> None:
     assert sandbox.run("doctor").returncode == 0
     assert json.loads(sandbox.run("doctor", "--json").stdout)["database"] is True
@@ -151,6 +163,10 @@ def test_administration(sandbox: Sandbox) -> None:
     assert short.returncode == 1
     listed = json.loads(sandbox.run("officer", "list").stdout)
     assert any(row["username"] == "bpn.1" and row["active"] for row in listed)
+    sites = json.loads(sandbox.run("site", "list", "--json").stdout)
+    assert [row["id"] for row in sites] == ["6472"]
+    agencies = json.loads(sandbox.run("agency", "list", "--json").stdout)
+    assert "BPN@6472" in {row["id"] for row in agencies}
     assert sandbox.run("officer", "suspend", "bpn.1").returncode == 0
     assert sandbox.run("officer", "suspend", "nobody").returncode == 1
     assert sandbox.run("agency", "suspend", "BPN@6472").returncode == 0
@@ -198,6 +214,9 @@ def test_ctrl_c_stops_all(sandbox: Sandbox) -> None:
     assert sandbox.stop() < 10
     assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
     assert sandbox.run("log", "verify").returncode == 0
+    unpublished = sandbox.run("log", "checkpoint")
+    assert (unpublished.returncode, unpublished.stderr.count("\n")) == (1, 1)
+    assert "no checkpoint from http://" in unpublished.stderr
     sandbox.start()
 
 
