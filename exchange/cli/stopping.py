@@ -30,4 +30,9 @@ def sigterm_is_ctrl_c() -> Iterator[None]:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    """As Ctrl-C, whose handler is asyncio's while it runs: that cancels the task. An exception raised from here could end up
+    in a callback of compiled code, where nobody hears of it, and the start would go on (seen once in seven).
+    """
+    if signal.getsignal(signal.SIGINT) in {signal.SIG_IGN, signal.SIG_DFL}:  # a shell's background job
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
