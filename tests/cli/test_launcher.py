@@ -252,8 +252,25 @@ def test_which_minio_the_tests_get(tmp_path: Path, named: int, on_path: int, bui
         [checkout / "berkas", "test", "-V"], PATH=str(tools), BERKAS_CACHE_DIR=str(tmp_path / "cache"),
         BERKAS_TEST_MINIO="/named" if named else "",
     )  # fmt: skip
-    wanted = "/named" if named else str(tools / "minio") if on_path else str(cached) if built else "None"
+    wanted = "/named" if named else str(tools / "minio") if on_path else str(cached) if built else ""
     assert done.stdout.splitlines()[1] == wanted
+
+
+def test_ci_takes_the_minio_on_the_path_before_it_builds_one(tmp_path: Path) -> None:
+    """Seen failing: with Go on the machine it built one for minutes although there was one."""
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(SOURCE / ".ci" / "run", tmp_path / ".ci" / "run")
+    (tmp_path / "berkas").write_text('#!/bin/sh\necho "$1 with ${BERKAS_TEST_MINIO:-none}"\n')
+    (tmp_path / "berkas").chmod(0o755)
+    tools = with_tools(tmp_path, "minio", "bash", "env")
+    (tools / "go").write_text("#!/bin/sh\nexit 1\n")
+    (tools / "go").chmod(0o755)
+    cache = str(tmp_path / "cache")
+    done = call([tmp_path / ".ci" / "run"], PATH=str(tools), BERKAS_CACHE_DIR=cache)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"test with {tools}/minio"
+    assert "building" not in done.stdout
+    assert "SeaweedFS and MinIO" in done.stdout
 
 
 def test_two_first_runs_take_turns_and_the_next_is_silent(tmp_path: Path) -> None:
