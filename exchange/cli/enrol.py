@@ -1,4 +1,4 @@
-"""Sites, agencies and officers, from the command line. Each change stands in the ledger."""
+"""Sites, agencies and officers, from the command line. Each change of an agency or officer stands in the ledger."""
 
 from __future__ import annotations
 
