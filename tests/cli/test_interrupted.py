@@ -12,6 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from exchange.cli import setup
+from exchange.settings import SettingsRefused
+from storage.embedded.place import FolderLock
 from tests.cli.conftest import Sandbox, free_listen
 
 STOPPED_WITHIN_S = 10
@@ -158,6 +161,38 @@ def test_log_verify_right_after_a_demo_with_a_sandbox_of_its_own(made: Sandbox) 
     assert left_over(made) == []
     verified = made.run("log", "verify")
     assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def test_a_world_whose_passwords_are_lost(made: Sandbox) -> None:
+    """Its officers are in the database, the facts are not: one sentence, and what to do."""
+    facts, kept = made.data_dir / "facts.json", made.data_dir / "facts.kept"
+    facts.rename(kept)
+    try:
+        assert made.begin().wait(60) == 1
+    finally:
+        kept.rename(facts)
+        (made.data_dir / "seeding.json").unlink()
+    last = made.log.read_text().splitlines()[-1]
+    assert last.startswith("berkas: the database holds officers of another world")
+    assert "sandbox reset" in last
+    assert left_over(made) == []
+
+
+def test_a_database_that_somebody_holds_and_that_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start or a stop under way is waited for, but not for ever."""
+    monkeypatch.setattr(setup, "CHANGING_WITHIN_S", 0.3)
+    folder = tmp_path / "postgres"
+    folder.mkdir()
+    listen = free_listen()
+    (folder / "postgres.json").write_text(json.dumps({"port": int(listen.rpartition(":")[2])}))
+    lock = FolderLock(folder)
+    lock.take()
+    with pytest.raises(SettingsRefused, match="does not answer"):
+        setup._runs(tmp_path, f"postgresql://a:b@{listen}/c")
+    lock.release()
+    assert not setup._runs(tmp_path, f"postgresql://a:b@{listen}/c")
 
 
 def test_the_whole_can_be_started_again(made: Sandbox) -> None:
