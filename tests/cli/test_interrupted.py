@@ -29,12 +29,14 @@ def fresh(tmp_path: Path) -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A whole world that does not run."""
     sandbox = Sandbox(tmp_path_factory.mktemp("made") / "data", free_listen())
     sandbox.start()
     sandbox.stop()
-    return sandbox
+    yield sandbox
+    if sandbox.process is not None and sandbox.process.poll() is None:
+        sandbox.stop()  # a test that failed left it running
 
 
 def citizens_in(draft: Path) -> int:
