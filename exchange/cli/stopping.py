@@ -30,8 +30,9 @@ def sigterm_is_ctrl_c() -> Iterator[None]:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """As Ctrl-C, whose handler is asyncio's while it runs: that cancels the task. An exception raised from here could end up
-    in a callback of compiled code, where nobody hears of it, and the start would go on (seen once in seven).
+    """As Ctrl-C, whose handler is asyncio's while it runs: that cancels the task. An exception raised from here can end up
+    in a callback of compiled code, where nobody hears of it. (One interrupted start went on all the same; this is the
+    likely cause, not a proven one: which signal it was is not known.)
     """
     if signal.getsignal(signal.SIGINT) in {signal.SIG_IGN, signal.SIG_DFL}:  # a shell's background job
         raise KeyboardInterrupt

@@ -25,7 +25,7 @@ from storage.ledger.history import events_of
 from storage.ledger.log import MAX_WAITING_ITEMS
 from storage.ledger.merkle import Edge, leaf_hash
 from storage.ledger.refusals import RefusalBudget
-from storage.ledger.work import Settled
+from storage.ledger.work import Settled, note
 from tests.storage.cutting_proxy import CuttingProxy
 from tests.storage.ledger_world import (
     TRAIL,
@@ -231,10 +231,21 @@ async def test_what_cannot_be_refused_is_never_turned_away(ledger: Ledger) -> No
     assert (await ledger.appender.submit(outcome)).verdict.allowed
 
 
+async def test_the_ledgers_own_notes_have_no_budget(ledger: Ledger) -> None:
+    """Notes are refusals of nobody. Wrong version: they are counted like a caller's, and after sixty nobody is told any more,
+    nor can an outcome be recorded."""
+    ledger.appender._budget = RefusalBudget(lambda: 30.0)
+    await ledger.appender.start()
+    for number in range(61):
+        await ledger.appender.submit(note("refusals", TRAIL, "too_many_refusals", {"count": number}))
+    assert (await ledger.appender.submit(replace(noted(), caller=""))).verdict.allowed
+    assert await ledger.size() == 62
+
+
 async def test_one_aggregate_entry_tells_how_many_were_turned_away(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wrong version: the note is counted as a refusal of "system", and after sixty of them nobody is told any more."""
+    """Whoever reads the log sees who was turned away and how often; the next minute begins anew."""
     monkeypatch.setattr("storage.ledger.log.AGGREGATE_PERIOD_S", 0.05)
     ledger = await Ledger.opened(database)
     now_s = [30.0]

@@ -1,5 +1,5 @@
 """Rules of DESIGN section 2 that need the database itself to be wrong or slow: a clock set back, a history that was
-changed, a COMMIT that waits. Each was seen failing against the obvious wrong version named in its docstring."""
+changed, a COMMIT that waits. A wrong version named in a docstring was seen failing."""
 
 from __future__ import annotations
 
@@ -119,8 +119,8 @@ async def test_entries_behind_the_head_stop_writing(database: Database, database
 
 async def test_a_commit_that_waits_is_never_cancelled(postgres: PostgresServer, template: str) -> None:
     """A standby that is away holds COMMIT: nobody is told that the act is durable, everybody is answered in time, and
-    when the standby is back the act stands once. (Wrong version: answering what the look-up finds without committing the
-    look-up, which waits for the standby too.)"""
+    when the standby is back the act stands once. This describes what holds and guards no one line: three other ways of
+    giving COMMIT up passed it too, since the look-up's own COMMIT waits for the standby as well."""
     await _execute(postgres.superuser, "ALTER SYSTEM SET synchronous_standby_names = 'away'")
     database = None
     try:
