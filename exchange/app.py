@@ -61,6 +61,8 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json" if sandbox else None,
         redirect_slashes=False,  # a redirect would be made from the caller's Host (A52)
+        # A tracer that the environment brings along would keep addresses, and a citizen's address holds the link's code.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
     errors.install(app)
@@ -75,7 +77,8 @@ def create_app(settings: Settings) -> FastAPI:
         *([operations.sandbox] if sandbox else []),
     ):
         app.include_router(router)
-    app.add_middleware(Edge, secure=settings.secure, unexpected=errors.unexpected)
+    app.add_middleware(delivery.ShortWay)
+    app.add_middleware(Edge, secure=settings.secure, answer=errors.answer)
     return app
 
 

@@ -10,7 +10,6 @@ from typing import Any
 from auth.callers import Officer
 from auth.verdict import ALLOWED, Verdict
 from storage.ledger.facts import Facts, Need
-from storage.ledger.log import Appender
 from storage.ledger.work import Event, Trail, Work
 from storage.tickets import USES
 from storage.vault import Place
@@ -46,9 +45,9 @@ def due_at(released_at: datetime, size: int) -> datetime:
     return released_at + timedelta(seconds=limit_s(size)) + REAPED_AFTER
 
 
-async def record_outcome(appender: Appender, delivery: Delivery, *, sent_bytes: int, complete: bool) -> None:
-    """Close the use and write how the delivery ended. A late outcome never closes a later delivery, and a delivery that was
-    complete is never forgotten.
+def outcome_of(delivery: Delivery, *, sent_bytes: int, complete: bool) -> Work[Verdict]:
+    """Closes the use and writes how the delivery ended. A late outcome never closes a later delivery, and a delivery that
+    was complete is never forgotten.
     """
     outcome = "sent" if complete else "aborted"
 
@@ -65,17 +64,14 @@ async def record_outcome(appender: Appender, delivery: Delivery, *, sent_bytes: 
         "source_sha256": delivery.place.sha256,
         "served_sha256": delivery.place.sha256,
     }
-    await appender.submit(
-        Work(
-            kind="outcome",
-            caller="",
-            trail=delivery.trail,
-            load=[Need(USES, delivery.id)],
-            judge=lambda _facts, _now: ALLOWED,
-            apply=apply,
-            events=lambda _facts, _now, _verdict: [
-                Event("outcome", delivery.trail, delivery.officer.actor, details)
-            ],
-        ),
-        patient=True,
+    return Work(
+        kind="outcome",
+        caller="",
+        trail=delivery.trail,
+        load=[Need(USES, delivery.id)],
+        judge=lambda _facts, _now: ALLOWED,
+        apply=apply,
+        events=lambda _facts, _now, _verdict: [
+            Event("outcome", delivery.trail, delivery.officer.actor, details)
+        ],
     )

@@ -14,8 +14,9 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from ulid import ULID
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from storage.ids import ulid
 
 # JSON and forms are small; only the intake streams, under its own limits.
 PLAIN_BODY_LIMIT_BYTES = 65_536
@@ -55,17 +56,17 @@ class Protocol(HttpToolsProtocol):
         cycle.keep_alive = False
 
 
-Unexpected = Callable[[Request, Exception], Awaitable[ASGIApp]]
+Answer = Callable[[Request, Exception], Awaitable[ASGIApp]]
 
 
 class Edge:
-    """The outermost layer. ``secure`` adds HSTS. ``unexpected`` makes the answer to an exception that nobody caught: made
+    """The outermost layer. ``secure`` adds HSTS. ``answer`` makes the answer to an exception that nobody caught: made
     here, it has the request's id and the safe headers like every other.
     """
 
-    def __init__(self, app: ASGIApp, *, secure: bool, unexpected: Unexpected) -> None:
+    def __init__(self, app: ASGIApp, *, secure: bool, answer: Answer) -> None:
         self._app = app
-        self._unexpected = unexpected
+        self._answer = answer
         self._headers = [*_HEADERS, _HSTS] if secure else _HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,12 +74,12 @@ class Edge:
             await self._app(scope, receive, send)
             return
         began_s = time.perf_counter()
-        request_id = str(ULID())
+        request_id = ulid()
         scope.setdefault("state", {})["request_id"] = request_id
         status = 500
         started = False
 
-        async def answer(message: Message) -> None:
+        async def sent(message: Message) -> None:
             nonlocal status, started
             if message["type"] == "http.response.start":
                 started = True
@@ -91,12 +92,12 @@ class Edge:
             await send(message)
 
         try:
-            await self._app(scope, _limited(scope, receive), answer)
+            await self._app(scope, _limited(scope, receive), sent)
         except Exception as error:
             if started:  # a delivery that broke off: only the end of the connection can say so now
                 raise
-            response = await self._unexpected(Request(scope), error)
-            await response(scope, receive, answer)
+            response = await self._answer(Request(scope), error)
+            await response(scope, receive, sent)
         finally:
             route = scope.get("route")
             state: dict[str, Any] = scope["state"]

@@ -6,7 +6,7 @@ A body never says more than its code: no token, link, name, number or stack.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -147,12 +147,14 @@ def _length(request: Request) -> int:
 
 def install(app: FastAPI) -> None:
     """Register the handlers."""
-    app.add_exception_handler(AccessRefused, _refused)
-    app.add_exception_handler(ProblemRaised, _raised)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    for error in TABLE:
-        app.add_exception_handler(error, _known)
+    for error, handler in _HANDLERS.items():
+        app.add_exception_handler(error, handler)
+
+
+async def answer(request: Request, error: Exception) -> Response:
+    """The answer to what came past the framework; ``edge`` asks for it. An error of no known class is logged."""
+    handler = next((_HANDLERS[kind] for kind in type(error).__mro__ if kind in _HANDLERS), _unexpected)
+    return await handler(request, error)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -196,7 +198,15 @@ async def _http(request: Request, error: Exception) -> Response:
     return problem_response(request, problem, headers=getattr(error, "headers", None))
 
 
-async def unexpected(request: Request, error: Exception) -> Response:
-    """The answer to what nobody caught: ``edge`` asks for it."""
-    _log.exception("unexpected error", extra={"error": type(error).__name__})
+async def _unexpected(request: Request, error: Exception) -> Response:
+    _log.error("unexpected error", extra={"error": type(error).__name__}, exc_info=error)
     return problem_response(request, PROBLEMS["BK-9001"])
+
+
+_HANDLERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+    AccessRefused: _refused,
+    ProblemRaised: _raised,
+    RequestValidationError: _invalid,
+    HTTPException: _http,
+    **dict.fromkeys(TABLE, _known),
+}

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 _ULID = "[0-9A-HJKMNP-TV-Z]{26}"
 Reference = Annotated[str, StringConstraints(pattern=f"^sbj_{_ULID}$")]
-DocumentId = Annotated[str, StringConstraints(pattern=f"^d_{_ULID}$")]
+DOCUMENT_ID = f"d_{_ULID}"
+DocumentId = Annotated[str, StringConstraints(pattern=f"^{DOCUMENT_ID}$")]
 RequestId = Annotated[str, StringConstraints(pattern=f"^cr_{_ULID}$")]
 ConsentId = Annotated[str, StringConstraints(pattern=f"^c_{_ULID}$")]
 

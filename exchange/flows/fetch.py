@@ -28,12 +28,11 @@ from auth.grants import (
 from auth.tokens import RECEIPT, Ticket, TokenDesk
 from auth.verdict import ALLOWED, AccessRefused, Refused, Verdict
 from exchange.acts import judged_officer, officer_details, officer_needs
-from exchange.deliveries import Delivery, due_at, limit_s, record_outcome
+from exchange.deliveries import Delivery, due_at, limit_s, outcome_of
 from storage.consents import CONSENTS, ITEMS, consent_by_id
 from storage.database import Database
 from storage.documents import VERSIONS, version_id
 from storage.errors import KeyMissing, StorageError
-from storage.ids import new_id
 from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
@@ -77,11 +76,10 @@ async def fetch(
         document_type=place.type if place else None,
         doc={"id": document_id, "ver": version} | ({"sha256": place.sha256} if place else {}),
     )
+    work = _release(ticket, officer, place, trail, document_id, version, details)
     read = vault.prepare(place) if place else None
     try:
-        settled = await appender.submit(
-            _release(ticket, officer, place, trail, document_id, version, details)
-        )
+        settled = await appender.submit(work)
     except BaseException:
         if read is not None:
             read.cancel()
@@ -104,9 +102,9 @@ async def fetch(
     try:
         opened = await read.open(settled.receipt)
     except StorageError:
-        await record_outcome(appender, delivery, sent_bytes=0, complete=False)
+        await appender.submit(outcome_of(delivery, sent_bytes=0, complete=False))
         raise
-    receipt = _signed_receipt(desk, ticket, place, settled, origin, now)
+    receipt = _signed_receipt(desk, ticket, place, work.id, settled, origin, now)
     return Released(opened, receipt, delivery)
 
 
@@ -214,13 +212,19 @@ def _release(
 
 
 def _signed_receipt(
-    desk: TokenDesk, ticket: Ticket, place: Place, settled: Settled[Verdict], origin: str, now: datetime
+    desk: TokenDesk,
+    ticket: Ticket,
+    place: Place,
+    item_id: str,
+    settled: Settled[Verdict],
+    origin: str,
+    now: datetime,
 ) -> str:
-    """``berkas-delivery-receipt+jwt``: signed after the commit; it can be made again from the rows."""
+    """``berkas-delivery-receipt+jwt``: signed after the commit; it can be made again from the rows, its number too."""
     return desk.sign(
         RECEIPT,
         {
-            "jti": new_id("r"),
+            "jti": item_id.replace("i_", "r_", 1),
             "iat": int(now.timestamp()),
             "ticket": ticket.jti,
             "consent": {"id": ticket.consent_id, "sha256": ticket.consent_sha256},

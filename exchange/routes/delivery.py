@@ -8,23 +8,27 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import re
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Response
-from starlette.types import Receive, Scope, Send
+from fastapi import APIRouter, Depends, Path, Request, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from exchange.deliveries import record_outcome
-from exchange.deps import Holder, Parts, Wired, clock, ticket_holder
+from exchange.deliveries import outcome_of
+from exchange.deps import Holder, Parts, Wired, clock, parts_of, ticket_holder
 from exchange.flows.fetch import Released, fetch, still_granted
-from exchange.schemas import DocumentId
+from exchange.schemas import DOCUMENT_ID, DocumentId
 
 router = APIRouter(prefix="/v1", tags=["Ticket holder"], dependencies=[Depends(ticket_holder)])
 
 # A long delivery asks again whether the consent still lives: a withdrawal stops it within this time.
 RECHECK_PERIOD = timedelta(seconds=5)
 MAX_VERSION = 2**31 - 1
+_ADDRESS = re.compile(
+    rf"/v1/documents/(?P<document_id>{DOCUMENT_ID})/versions/(?P<version>[1-9][0-9]{{0,9}})/content"
+)
 _SUFFIXES = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
 
 
@@ -56,6 +60,26 @@ async def content(
     return Delivered(parts, released)
 
 
+class ShortWay:
+    """A well-formed request for content goes straight to ``content``: the framework's routing, validation and dependencies
+    cost as much as the whole release (ARCHITECTURE, Decisions). Any other request goes the long way and is answered there.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        address = _ADDRESS.fullmatch(scope["path"]) if scope.get("method") == "GET" else None
+        if address is None or int(address["version"]) > MAX_VERSION:
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = router.routes[0]
+        request = Request(scope)
+        holder = await ticket_holder(request)
+        response = await content(parts_of(request), holder, address["document_id"], int(address["version"]))
+        await response(scope, receive, send)
+
+
 class Delivered(Response):
     """Sends the document, then puts on record how the delivery ended, whatever happened to the connection."""
 
@@ -65,29 +89,26 @@ class Delivered(Response):
         self._released = released
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+        opened, delivery = self._released.opened, self._released.delivery
         sent_bytes = 0
         complete = False
         try:
-            # The store's connection is given back at once, however this ends; a reader that is too slow is cut off.
-            async with (
-                asyncio.timeout(self._released.delivery.limit_s),
-                contextlib.aclosing(self._body()) as body,
-            ):
+            # A reader that is too slow is cut off.
+            async with asyncio.timeout(delivery.limit_s):
                 await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-                async for part in body:
-                    await send({"type": "http.response.body", "body": part, "more_body": True})
-                    # An empty part waits until the one before has left our buffer.
-                    await send({"type": "http.response.body", "body": b"", "more_body": True})
-                    if await _gone(receive):
-                        return
-                    sent_bytes += len(part)
+                # However this ends, the store's connection is given back at once.
+                async with contextlib.aclosing(self._body()) as body:
+                    async for part in body:
+                        await send({"type": "http.response.body", "body": part, "more_body": True})
+                        # An empty part waits until the one before has left our buffer.
+                        await send({"type": "http.response.body", "body": b"", "more_body": True})
+                        if _hung_up(receive):
+                            return
+                        sent_bytes += len(part)
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
-            complete = sent_bytes == self._released.opened.size
+            complete = sent_bytes == opened.size
         finally:
-            outcome = record_outcome(
-                self._parts.appender, self._released.delivery, sent_bytes=sent_bytes, complete=complete
-            )
-            self._parts.background.spawn(outcome)
+            self._parts.appender.leave(outcome_of(delivery, sent_bytes=sent_bytes, complete=complete))
 
     async def _body(self) -> AsyncGenerator[bytes, None]:
         opened = self._released.opened
@@ -107,20 +128,14 @@ class Delivered(Response):
                 yield part
 
 
-async def _gone(receive: Receive) -> bool:
-    """Has the client hung up? Looks without waiting."""
-
-    async def hung_up() -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-
-    look = asyncio.ensure_future(hung_up())
-    await asyncio.sleep(0)
-    if look.done():
-        return True
-    look.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await look
+def _hung_up(receive: Receive) -> bool:
+    """Has the client gone? Looks without waiting: what the server has to say it says in the first step."""
+    look = receive().__await__()
+    try:
+        next(look)
+    except StopIteration as told:
+        return told.value["type"] == "http.disconnect" or _hung_up(receive)
+    look.close()
     return False
 
 

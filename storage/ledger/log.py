@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,7 +24,6 @@ from storage.errors import (
     CommitUnknown,
     DatabaseUnavailable,
     JudgeFailed,
-    LedgerBusy,
     LedgerHalted,
     LedgerUnavailable,
     OutcomeUnknown,
@@ -38,28 +35,18 @@ from storage.ledger.page import Page, committed_items, read_edges
 from storage.ledger.receipt import Receipt
 from storage.ledger.refusals import RefusalBudget
 from storage.ledger.tables import SUBJECT_TRAILS
+from storage.ledger.waiting import Line, Waiting, fail
 from storage.ledger.work import Event, Noted, Settled, Trail, V, VerdictLike, Work, note
 
-MAX_BATCH_ITEMS = 512
-MAX_WAITING_ITEMS = 2048
 CLOCK_TOLERANCE = timedelta(seconds=5)
 # 5 tries within about three seconds outlast a restart of PostgreSQL; then the callers get their 503.
 RECONNECT_DELAYS_S = (0.0, 0.1, 0.3, 0.8, 1.6)
-# Whoever asked gets an answer within this time (I10), also when the database says nothing at all.
-ANSWER_WITHIN_S = 9.0
 AGGREGATE_PERIOD_S = 5.0
 PLACES_IN_THE_LOG = frozenset({"log_entry_pkey", "log_node_pkey", "audit_event_pkey"})
-PATIENCE_S = 0.005
 # The lock is a statement of its own: facts that the locking statement itself read could predate it.
 _LOCK = "SELECT FROM log_head WHERE id = 1 FOR UPDATE"
 
 _log = logging.getLogger("berkas.ledger")
-
-
-@dataclass(slots=True)
-class _Waiting:
-    work: Work[Any]
-    answer: asyncio.Future[Settled[Any]]
 
 
 class Appender:
@@ -71,8 +58,7 @@ class Appender:
         self._connection = database.serial_connection()
         self._site_trail = site_trail
         self._on_commit = on_commit
-        self._queue: deque[_Waiting] = deque()
-        self._wake = asyncio.Event()
+        self._line = Line()
         self._edge = Edge()
         self._halted: str | None = None
         self._stopping = False
@@ -80,16 +66,18 @@ class Appender:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._supervise()), asyncio.create_task(self._tell_aggregates())]
+        loops = (self._supervise(), self._tell_aggregates(), self._line.answer_the_oldest())
+        self._tasks = [asyncio.create_task(loop) for loop in loops]
 
     async def stop(self) -> None:
         """Settle what waits, then close. A batch under way is never cancelled."""
         self._stopping = True
-        self._wake.set()
+        self._line.wake()
         if self._tasks:
-            worker, aggregates = self._tasks
+            worker, aggregates, late = self._tasks
             aggregates.cancel()
             await asyncio.shield(asyncio.gather(worker, aggregates, return_exceptions=True))
+            late.cancel()
         await self._connection.close()
 
     @property
@@ -99,63 +87,52 @@ class Appender:
 
     @property
     def waiting(self) -> int:
-        return len(self._queue)
+        return len(self._line)
 
-    async def submit(self, work: Work[V], *, patient: bool = False) -> Settled[V]:
+    async def submit(self, work: Work[V]) -> Settled[V]:
         """Wait until ``work`` is judged and its entry is durable.
 
-        ``patient`` work (an outcome, which nobody waits for) does not wake an idle appender at once: it goes with the
-        next batch, or alone after 5 ms.
         Raises ``LedgerBusy`` (2,048 wait), ``LedgerUnavailable``, ``LedgerHalted``, ``TooManyRefusals``,
         ``JudgeFailed`` or ``WorkPoisoned``: nothing of the act took effect. Raises ``OutcomeUnknown`` when there was no
         answer in time: the act may stand.
         """
+        return await self._entered(work, left=False)
+
+    def leave(self, work: Work[Any]) -> None:
+        """Hand in what nobody waits for (an outcome): it goes with the next batch, or alone after 5 ms. What keeps it from
+        the record is logged.
+        """
+        try:
+            self._entered(work, left=True).add_done_callback(_tell)
+        except LedgerUnavailable as error:
+            _log.warning("left work failed", extra={"kind": work.kind, "error": type(error).__name__})
+
+    def _entered(self, work: Work[V], *, left: bool) -> asyncio.Future[Settled[V]]:
         if self._halted is not None:
             raise LedgerHalted(self._halted)
         if self._stopping:
             raise LedgerUnavailable("stopping")
         self._budget.check(work.caller)
-        if len(self._queue) >= MAX_WAITING_ITEMS:
-            raise LedgerBusy(retry_after_s=1)
-        waiting = _Waiting(work, asyncio.get_running_loop().create_future())
-        self._queue.append(waiting)
-        if patient:
-            asyncio.get_running_loop().call_later(PATIENCE_S, self._wake.set)
-        else:
-            self._wake.set()
-        try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
-                return await waiting.answer
-        except TimeoutError:
-            raise OutcomeUnknown("no answer in time") from None
+        return self._line.enter(work, left=left)
 
     async def _supervise(self) -> None:
-        while not (self._stopping and not self._queue):
-            batch = self._take()
+        while not (self._stopping and not self._line):
+            batch = self._line.take()
             if not batch:
-                self._wake.clear()
                 if not self._stopping:
-                    await self._wake.wait()
+                    await self._line.awake()
                 continue
             try:
                 await self._settle(batch)
             except Exception as error:  # noqa: BLE001 - the supervisor answers 503 and goes on
                 _log.exception("appender restarted", extra={"error": type(error).__name__})
-                _fail(batch, OutcomeUnknown("restarted"))
+                fail(batch, OutcomeUnknown("restarted"))
 
-    def _take(self) -> list[_Waiting]:
-        batch: list[_Waiting] = []
-        while self._queue and len(batch) < MAX_BATCH_ITEMS:
-            waiting = self._queue.popleft()
-            if not waiting.answer.done():  # a caller that went away is skipped
-                batch.append(waiting)
-        return batch
-
-    async def _settle(self, batch: list[_Waiting]) -> None:
+    async def _settle(self, batch: list[Waiting]) -> None:
         """Commit the batch and answer; look before doing anything twice."""
         held: dict[str, Settled[Any] | JudgeFailed] = {}
         if self._halted is not None:
-            _fail(batch, LedgerHalted(self._halted))
+            fail(batch, LedgerHalted(self._halted))
             return
         failure: Exception = LedgerUnavailable("database")
         unknown = False
@@ -179,10 +156,10 @@ class Appender:
             else:
                 self._answer(batch, held)
                 return
-        _fail(batch, failure)
+        fail(batch, failure)
 
     async def _attempt(
-        self, batch: list[_Waiting], held: dict[str, Settled[Any] | JudgeFailed], *, look_up: bool
+        self, batch: list[Waiting], held: dict[str, Settled[Any] | JudgeFailed], *, look_up: bool
     ) -> None:
         async with self._connection.transaction(lock=_LOCK) as connection:
             committed = await committed_items(connection, [w.work.id for w in batch]) if look_up else set()
@@ -233,7 +210,7 @@ class Appender:
         _log.critical("ledger halted", extra={"reason": reason})
         raise LedgerHalted(reason)
 
-    async def _bisect(self, batch: list[_Waiting]) -> None:
+    async def _bisect(self, batch: list[Waiting]) -> None:
         """Find the item that the database cannot take; the good ones go through."""
         if len(batch) > 1:
             middle = len(batch) // 2
@@ -245,23 +222,17 @@ class Appender:
         self._budget.note(poisoned.work.caller)
         if poisoned.work.kind != "poison":
             told = note("poison", self._site_trail, "unstorable", {"of": poisoned.work.kind})
-            noted = _Waiting(told, asyncio.get_running_loop().create_future())
+            noted = Waiting(told, asyncio.get_running_loop().create_future(), poisoned.since_s, left=True)
             await self._settle([noted])
             noted.answer.exception()  # nobody else looks at it
-        _fail(batch, WorkPoisoned(poisoned.work.kind))
+        fail(batch, WorkPoisoned(poisoned.work.kind))
 
-    def _answer(self, batch: list[_Waiting], held: dict[str, Settled[Any] | JudgeFailed]) -> None:
+    def _answer(self, batch: list[Waiting], held: dict[str, Settled[Any] | JudgeFailed]) -> None:
         for waiting in batch:
             outcome = held[waiting.work.id]
-            refused = isinstance(outcome, JudgeFailed) or not outcome.verdict.allowed
-            if refused:
+            if isinstance(outcome, JudgeFailed) or not outcome.verdict.allowed:
                 self._budget.note(waiting.work.caller)
-            if waiting.answer.done():
-                continue
-            if isinstance(outcome, JudgeFailed):
-                waiting.answer.set_exception(outcome)
-            else:
-                waiting.answer.set_result(outcome)
+        self._line.answer((waiting, held[waiting.work.id]) for waiting in batch)
 
     async def _tell_aggregates(self) -> None:
         while True:
@@ -289,7 +260,6 @@ def _judged(work: Work[Any], facts: Facts, page: Page, now: datetime) -> Settled
     return Settled(verdict, Receipt(index, leaf, verdict.allowed, now, document_id, version))
 
 
-def _fail(batch: list[_Waiting], error: Exception) -> None:
-    for waiting in batch:
-        if not waiting.answer.done():
-            waiting.answer.set_exception(error)
+def _tell(answer: asyncio.Future[Settled[Any]]) -> None:
+    if not answer.cancelled() and (error := answer.exception()) is not None:
+        _log.warning("left work failed", extra={"error": type(error).__name__})

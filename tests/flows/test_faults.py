@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from auth.callers import Officer
-from exchange.deliveries import Delivery, record_outcome
+from exchange.deliveries import Delivery, outcome_of
 from exchange.flows import tidy_up
 from storage.ledger.work import Trail
 from storage.vault import Place
@@ -244,7 +244,7 @@ async def test_a_delivery_that_is_reported_late_closes_no_other(faulty: Faulty) 
     assert place is not None
     holder = world.parts
     delivery = _delivery(use, place, await holder.keyring.trail(use["subject_ref"]))
-    await record_outcome(holder.appender, delivery, sent_bytes=0, complete=False)
+    await holder.appender.submit(outcome_of(delivery, sent_bytes=0, complete=False))
     async with world.parts.database.reading() as reading:
         assert await reading.raw.fetchval("SELECT delivered FROM ticket_use")
     assert (await world.fetches(officer, ticket)).json()["code"] == "BK-4003"

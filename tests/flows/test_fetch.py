@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
+import httpx
 import pytest
 
+from exchange.routes import delivery
 from storage.errors import StoreUnavailable
 from tests.world import JPEG, OTHER_NIK, OfficerAt, World
 
@@ -222,6 +225,56 @@ async def test_a_document_over_one_segment_streams(world: World) -> None:
     await _outcome_recorded(world)
     last = (await world.entries())[-1]
     assert (last["outcome"], last["bytes"]) == ("sent", len(large))
+
+
+async def test_the_short_way_and_the_long_way_answer_alike(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A well-formed request passes the framework by: same status, same headers, same bytes, same refusals, same entries."""
+    officer = await world.officer()
+    consent, ticket = await world.consented(officer)
+    answers = []
+    for way in ("short", "long"):
+        if way == "long":
+            monkeypatch.setattr(delivery, "_ADDRESS", re.compile("(?!)"))
+            ticket = (await officer.post("/v1/tickets", json={"consent_id": consent})).json()
+        path = ticket["documents"][0]["content_url"]
+        sent = await world.fetches(officer, ticket)
+        await _outcome_recorded(world)
+        again = await world.fetches(officer, ticket)
+        anonymous = await world.client.get(path)
+        kinds = [entry["type"] for entry in (await world.entries())[-3:]]
+        answers.append([kinds, sent.content, *(_alike(answer) for answer in (sent, again, anonymous))])
+    assert answers[0] == answers[1]
+    assert [status for status, *_ in answers[0][2:]] == [200, 409, 401]
+
+
+def _alike(answer: httpx.Response) -> tuple[object, ...]:
+    """Status, headers and problem, without what every answer has for itself."""
+    own = {"x-request-id", "date", "berkas-receipt", "content-length"}
+    headers = {name: value for name, value in answer.headers.items() if name not in own}
+    problem = {} if answer.is_success else {k: v for k, v in answer.json().items() if k != "request_id"}
+    return answer.status_code, headers, problem
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "status"),
+    [
+        ("GET", "d_x/versions/1", 401),
+        ("GET", "d_01JD7XKQ000000000000000000/versions/0", 401),
+        ("GET", "d_01JD7XKQ000000000000000000/versions/2147483648", 401),
+        ("GET", "d_01JD7XKQ000000000000000000/versions/1%0a", 401),
+        ("HEAD", "d_01JD7XKQ000000000000000000/versions/1", 405),
+        ("DELETE", "d_01JD7XKQ000000000000000000/versions/1", 405),
+    ],
+)
+async def test_what_is_not_well_formed_goes_the_long_way(
+    world: World, method: str, address: str, status: int
+) -> None:
+    """Nothing but one exact spelling of a GET is served past the framework's own checks."""
+    answer = await world.client.request(method, f"/v1/documents/{address}/content")
+    assert answer.status_code == status
+    assert answer.headers["x-request-id"]
 
 
 async def test_a_client_that_hangs_up_is_recorded(world: World) -> None:

@@ -22,9 +22,9 @@ from storage.errors import (
 from storage.ledger.entry import ENTRY_PREFIX
 from storage.ledger.facts import Facts
 from storage.ledger.history import events_of
-from storage.ledger.log import MAX_WAITING_ITEMS
 from storage.ledger.merkle import Edge, leaf_hash
 from storage.ledger.refusals import RefusalBudget
+from storage.ledger.waiting import MAX_WAITING_ITEMS
 from storage.ledger.work import Settled, note
 from tests.storage.cutting_proxy import CuttingProxy
 from tests.storage.ledger_world import (
