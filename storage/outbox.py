@@ -87,6 +87,15 @@ def new_message(
     )
 
 
+async def is_anything_due(reading: Reading, now: datetime) -> bool:
+    """Asked before ``claim_due``, many times a minute: a look costs a tenth of a transaction."""
+    return bool(
+        await reading.raw.fetchval(
+            "SELECT EXISTS (SELECT 1 FROM outbox WHERE state = 'waiting' AND next_try_at <= $1)", now
+        )
+    )
+
+
 async def claim_due(transaction: Transaction, now: datetime, until: datetime, limit: int) -> list[Message]:
     """Take what is due and keep it from other workers until ``until``; a worker that dies loses only its claim."""
     rows = await transaction.raw.fetch(

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 
 from exchange import logs
 from exchange.app import create_app, wired
-from exchange.cli import setup
+from exchange.cli import memory, setup
 from exchange.cli.sandbox.facts import banner
 from exchange.cli.sandbox.seed import ensure
 from exchange.cli.stopping import sigterm_is_ctrl_c
@@ -95,6 +95,7 @@ def server_config(settings: Settings, app: FastAPI) -> uvicorn.Config:
 
 def _serve(settings: Settings) -> None:
     server = uvicorn.Server(server_config(settings, create_app(settings)))
+    memory.settle()
     with sigterm_is_ctrl_c():
         uvloop.run(server.serve())
 

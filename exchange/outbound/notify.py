@@ -20,7 +20,7 @@ from exchange.settings import Settings
 from storage.database import Database
 from storage.errors import KeyMissing, SealBroken
 from storage.keyring import Keyring
-from storage.outbox import Message, claim_due, settle_message
+from storage.outbox import Message, claim_due, is_anything_due, settle_message
 
 MESSAGES_A_ROUND = 20
 FIRST_RETRY = timedelta(seconds=5)
@@ -95,6 +95,9 @@ def sender_for(settings: Settings) -> Sender:
 
 async def deliver_due(database: Database, keyring: Keyring, sender: Sender, *, now: datetime) -> int:
     """Send what is due; returns how many were sent. A message sent twice after a crash is better than one lost."""
+    async with database.reading() as reading:
+        if not await is_anything_due(reading, now):
+            return 0
     async with database.transaction() as transaction:
         messages = await claim_due(transaction, now, now + CLAIM_LIFE, MESSAGES_A_ROUND)
     sent = 0
