@@ -5,19 +5,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 _SECRET_BYTES = 32
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ID_CHARACTERS = 26
-
-
-@dataclass(frozen=True, slots=True)
-class OfficerSession:
-    """What an officer's cookie gives without asking the database: the session's id, and the proof of it."""
-
-    id: str
-    csrf: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +34,10 @@ def new_session_secret() -> str:
     return secrets.token_urlsafe(_SECRET_BYTES)
 
 
-def session_of(secret: str) -> OfficerSession:
-    """The session id is a one-way function of the cookie: a ticket can name it (``act.sid``) and whoever steals
-    the ticket still cannot make the cookie. 128 bits, written like every other id.
+def session_of(secret: str) -> str:
+    """The session's id, as an officer's cookie gives it without asking the database: a one-way function, so that a ticket
+    can name it (``act.sid``) and whoever steals the ticket still cannot make the cookie. 128 bits, written like every
+    other id.
     """
     digest = hashlib.sha256(b"berkas-session\x00" + secret.encode()).digest()
     number = int.from_bytes(digest[:16], "big")
@@ -52,8 +45,12 @@ def session_of(secret: str) -> OfficerSession:
     for _ in range(_ID_CHARACTERS):
         number, digit = divmod(number, len(_ALPHABET))
         characters.append(_ALPHABET[digit])
-    csrf = hmac.new(secret.encode(), b"berkas-csrf", hashlib.sha256).hexdigest()
-    return OfficerSession("s_" + "".join(reversed(characters)), csrf)
+    return "s_" + "".join(reversed(characters))
+
+
+def csrf_of(secret: str) -> str:
+    """What a changing call must bring beside the cookie: only who could read our own answer knows it."""
+    return hmac.new(secret.encode(), b"berkas-csrf", hashlib.sha256).hexdigest()
 
 
 def same_bytes(left: bytes, right: bytes) -> bool:

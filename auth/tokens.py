@@ -8,6 +8,7 @@ before and after it, its keys are built once from P-256 key objects, and all of 
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -135,8 +136,7 @@ class TokenDesk:
         if type(issued_at) is not int or not 0 < issued_at < 2**33:
             raise ValueError("these claims cannot be signed: time_type")
         key = self._keys.signing_key(profile.purpose, datetime.fromtimestamp(issued_at, UTC))
-        header = json.dumps({"alg": ALGORITHM, "typ": profile.typ, "kid": key.kid}, separators=(",", ":"))
-        payload = json.dumps(complete, separators=(",", ":"), ensure_ascii=False, default=_plain).encode()
+        payload = _JSON.encode(complete).encode()
         try:
             # Parsed again, because that is what the verifier will see: json.dumps writes NaN, and 1 and "1" alike.
             claims_to_be = parse_json(payload)
@@ -144,7 +144,7 @@ class TokenDesk:
             check_times(profile, claims_to_be, issued_at)
         except TokenRefused as refusal:
             raise ValueError(f"these claims cannot be signed: {refusal.reason}") from None
-        token = signed_as_is(header.encode(), payload, key)
+        token = signed_as_is(_header(profile.typ, key.kid), payload, key)
         if len(token) > profile.max_characters:
             raise ValueError("these claims cannot be signed: too_long")
         if profile.life_limit_s is not None:
@@ -224,6 +224,11 @@ def signed_as_is(header: bytes, payload: bytes, key: SigningKey) -> str:
     return (signing_input + b"." + _base64url(signature)).decode()
 
 
+@functools.lru_cache(maxsize=64)
+def _header(typ: str, kid: str) -> bytes:
+    return _JSON.encode({"alg": ALGORITHM, "typ": typ, "kid": kid}).encode()
+
+
 def _low_s(signature: bytes) -> bytes:
     """python-jose does not normalise: half of its signatures would have a second valid spelling."""
     half = SIGNATURE_BYTES // 2
@@ -241,6 +246,9 @@ def _plain(value: object) -> dict[str, Any]:
     if isinstance(value, MappingProxyType):
         return dict(value)
     raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=_plain)
 
 
 def _base64url(raw: bytes) -> bytes:

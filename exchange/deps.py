@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
 
-from auth.callers import Officer, same_text, session_of
+from auth.callers import Officer, csrf_of, same_text, session_of
 from auth.keys import KeySet
 from auth.links import browser_hash, form_token
 from auth.tokens import Ticket, TokenDesk, TokenRefused
@@ -92,10 +92,9 @@ async def current_officer(request: Request) -> Officer:
     secret = request.cookies.get(session_cookie(parts.settings), "")
     if not secret:
         raise AccessRefused("session_ended")
-    session = session_of(secret)
-    if request.method in _UNSAFE and not same_text(request.headers.get("x-csrf-token", ""), session.csrf):
+    if request.method in _UNSAFE and not same_text(request.headers.get("x-csrf-token", ""), csrf_of(secret)):
         raise AccessRefused("csrf")
-    return await officer_of(parts.database, session.id, now=clock())
+    return await officer_of(parts.database, session_of(secret), now=clock())
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +117,8 @@ async def ticket_holder(request: Request) -> TicketHolder:
         ticket = parts.desk.ticket(header[len(BEARER) :], clock(), expired_too=True)
     except TokenRefused as refused:
         raise AccessRefused("ticket_invalid") from refused
-    session = session_of(request.cookies.get(session_cookie(parts.settings), ""))
-    if ticket.act_sid is None or ticket.act_sub is None or not same_text(session.id, ticket.act_sid):
+    session_id = session_of(request.cookies.get(session_cookie(parts.settings), ""))
+    if ticket.act_sid is None or ticket.act_sub is None or not same_text(session_id, ticket.act_sid):
         raise AccessRefused("ticket_of_another_session")
     officer = Officer(
         id=ticket.act_sub.removeprefix("officer:"),
@@ -129,7 +128,7 @@ async def ticket_holder(request: Request) -> TicketHolder:
         site=parts.settings.site,
         counter=ticket.act_counter or "",
         role="officer",
-        session_id=session.id,
+        session_id=session_id,
     )
     return TicketHolder(ticket, officer)
 

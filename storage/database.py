@@ -225,16 +225,21 @@ class SerialConnection:
         await self._commit(connection)
 
     async def _commit(self, connection: asyncpg.Connection) -> None:
-        """COMMIT is never cancelled: not by a caller, not by a timeout of ours. When no answer comes
-        the connection is cut, which asks the server for nothing.
+        """COMMIT is never cancelled: its caller must not be (the appender's worker is not), and no timeout of ours runs.
+        When no answer comes the connection is cut, which asks the server for nothing.
         """
-        commit = asyncio.ensure_future(connection.execute("COMMIT", timeout=_NO_CLIENT_TIMEOUT_S))
-        done, _ = await asyncio.wait({commit}, timeout=COMMIT_PATIENCE_S)
-        if done and commit.exception() is None:
-            return
-        self._drop()
-        error = (await asyncio.gather(commit, return_exceptions=True))[0]
-        raise CommitUnknown(type(error).__name__)
+        kept = False
+        cut = asyncio.get_running_loop().call_later(COMMIT_PATIENCE_S, connection.terminate)
+        try:
+            await connection.execute("COMMIT", timeout=_NO_CLIENT_TIMEOUT_S)
+        except Exception as error:
+            raise CommitUnknown(type(error).__name__) from error
+        else:
+            kept = True
+        finally:
+            cut.cancel()
+            if not kept:
+                self._drop()
 
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():

@@ -19,7 +19,7 @@ from functools import cache
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from auth.callers import Officer, new_session_secret, session_of
+from auth.callers import Officer, csrf_of, new_session_secret, session_of
 from auth.grants import judge_session
 from auth.verdict import ALLOWED, AccessRefused, Refused, Verdict
 from storage.agencies import AGENCIES, OFFICERS, SESSIONS, Session, officer_by_username, signed_in
@@ -80,7 +80,7 @@ async def _signed_in(
     if row is None:
         raise AccessRefused("sign_in_failed")
     secret = new_session_secret()
-    session = session_of(secret)
+    session_id = session_of(secret)
     trail = keyring.site_trail()
 
     def judge(facts: Facts, _now: datetime) -> Verdict:
@@ -90,7 +90,7 @@ async def _signed_in(
         return ALLOWED
 
     def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
-        facts.put(SESSIONS, Session(session.id, row.id, row.agency_id, now, now, None))
+        facts.put(SESSIONS, Session(session_id, row.id, row.agency_id, now, now, None))
 
     settled = await appender.submit(
         Work(
@@ -106,7 +106,7 @@ async def _signed_in(
         )
     )
     settled.verdict.enforce()
-    return SignedIn(secret, session.csrf, await officer_of(database, session.id, now=settled.receipt.at))
+    return SignedIn(secret, csrf_of(secret), await officer_of(database, session_id, now=settled.receipt.at))
 
 
 async def officer_of(database: Database, session_id: str, *, now: datetime) -> Officer:

@@ -9,6 +9,7 @@ after it and go to the database together.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -84,6 +85,11 @@ class FactTable(Generic[R]):
             f"ON CONFLICT (id) DO UPDATE SET {updates}"
         )
 
+    @property
+    def width(self) -> int:
+        """How many parameters ``upsert`` takes."""
+        return len(self._columns)
+
     def arrays(self, rows: Sequence[R]) -> list[list[Any]]:
         """The parameters of ``upsert``."""
         return [[getattr(row, column) for row in rows] for column, *_ in self._columns]
@@ -134,12 +140,7 @@ class Facts:
         wanted: dict[tuple[FactTable[Any], str], dict[str, None]] = {}
         for need in needs:
             wanted.setdefault((need.table, need.column), {})[need.key] = None
-        parts = [
-            f"(SELECT array_agg(r) FROM ({table.select(column, number)}) r)"  # noqa: S608 - own names
-            for number, (table, column) in enumerate(wanted, start=1)
-        ]
-        statement = f"SELECT {', '.join([_HEAD, *parts])} FROM log_head h WHERE h.id = 1"  # noqa: S608 - own names
-        row = await connection.fetchrow(statement, *(list(keys) for keys in wanted.values()))
+        row = await connection.fetchrow(_statement(*wanted), *(list(keys) for keys in wanted.values()))
         if row is None:
             raise LedgerUnavailable("there is no log yet")
         size, root, at, now, *found = row
@@ -191,15 +192,22 @@ class Facts:
             else:
                 self._rows[table.name, key] = before
 
-    def writes(self, first: int) -> tuple[list[str], list[list[Any]]]:
-        """One upsert for each changed table, with their parameters from ``first`` on."""
-        statements: list[str] = []
+    def writes(self) -> tuple[tuple[FactTable[Any], ...], list[list[Any]]]:
+        """The changed tables, and the parameters of their upserts one after the other."""
+        tables = tuple(table for table, keys in self._changed.items() if keys)
         parameters: list[list[Any]] = []
-        for table, keys in self._changed.items():
-            if keys:
-                statements.append(table.upsert(first + len(parameters)))
-                parameters += table.arrays([self._rows[table.name, key] for key in keys])
-        return statements, parameters
+        for table in tables:
+            parameters += table.arrays([self._rows[table.name, key] for key in self._changed[table]])
+        return tables, parameters
+
+
+@functools.lru_cache(maxsize=256)
+def _statement(*wanted: tuple[FactTable[Any], str]) -> str:
+    parts = [
+        f"(SELECT array_agg(r) FROM ({table.select(column, number)}) r)"  # noqa: S608 - own names
+        for number, (table, column) in enumerate(wanted, start=1)
+    ]
+    return f"SELECT {', '.join([_HEAD, *parts])} FROM log_head h WHERE h.id = 1"  # noqa: S608 - own names
 
 
 def _column_type(hint: Any) -> tuple[Any, str, bool]:

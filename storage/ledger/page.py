@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 
 from storage.ledger.entry import EVENT_VERSION, SALT_BYTES, canonical, entry_bytes, timestamp
-from storage.ledger.facts import Facts
+from storage.ledger.facts import Facts, FactTable
 from storage.ledger.merkle import Edge, leaf_hash, peak_positions
 from storage.ledger.tables import SUBJECT_TRAILS, SubjectTrail
 from storage.ledger.work import Event, VerdictLike
@@ -82,12 +84,11 @@ class Page:
 
     async def write(self, connection: asyncpg.Connection) -> None:
         """Changed facts, entries, bodies, subtrees and head in one statement."""
-        statements, parameters = self._facts.writes(_FIRST_FREE_PARAMETER)
-        changed = "".join(f"fact_{n} AS ({statement}), " for n, statement in enumerate(statements))
+        tables, parameters = self._facts.writes()
         columns = [list(column) for column in zip(*self._entries, strict=True)]
         nodes = [list(column) for column in zip(*self._nodes, strict=True)] or [[], [], []]
         await connection.execute(
-            _WRITE.format(facts=changed),
+            _statement(*tables),
             *columns,
             self._now,
             *nodes,
@@ -95,6 +96,16 @@ class Page:
             self.edge.root(),
             *parameters,
         )
+
+
+@functools.lru_cache(maxsize=256)
+def _statement(*tables: FactTable[Any]) -> str:
+    """``_WRITE`` with an upsert for each of ``tables``; kept, because the driver finds a prepared statement by its text."""
+    upserts, free = [], _FIRST_FREE_PARAMETER
+    for table in tables:
+        upserts.append(f"{table.name}_rows AS ({table.upsert(free)}), ")
+        free += table.width
+    return _WRITE.format(facts="".join(upserts))
 
 
 async def committed_items(connection: asyncpg.Connection, item_ids: Sequence[str]) -> set[str]:

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from auth.callers import session_of
+from auth.callers import csrf_of
 from exchange.app import create_app
 from exchange.settings import Settings
 from tests.world import World
@@ -82,7 +82,7 @@ async def test_strangers_are_refused(world: World) -> None:
     strangers: dict[str, dict[str, str]] = {
         "nobody": {},
         # With the form token that belongs to it, so that only the session is missing.
-        "a cookie of nobody": {"Cookie": "berkas=invented", "X-CSRF-Token": session_of("invented").csrf},
+        "a cookie of nobody": {"Cookie": "berkas=invented", "X-CSRF-Token": csrf_of("invented")},
         "a token of nobody": {"Authorization": "Bearer invented"},
     }
     for method, path in sorted(set(operations) - set(PUBLIC)):

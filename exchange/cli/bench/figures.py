@@ -25,7 +25,7 @@ class Scale:
     """How much is done. The defaults give figures; the tests use tiny ones."""
 
     rounds: int = 4
-    requests: int = 800  # a round at one concurrency
+    requests: int = 1_600  # a round at one concurrency
     citizens: int = 160  # with a document each; "cold keys" touches every one of them once
     large_requests: int = 24  # a round
     large_citizens: int = 6
