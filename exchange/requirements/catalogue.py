@@ -5,6 +5,7 @@ Loaded and validated once, at start. A catalogue with a mistake does not start: 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,10 +167,17 @@ class Catalogue:
 
 
 def load_catalogue(folder: Path | None = None) -> Catalogue:
-    """Both files of ``folder`` (the packaged data by default). Raises ``CatalogueError``."""
+    """Both files of ``folder`` (the packaged data by default, read once a process). Raises ``CatalogueError``."""
     from exchange.requirements.loader import load
 
-    return load(folder or DATA)
+    return load(folder) if folder is not None else _packaged()
+
+
+@functools.cache
+def _packaged() -> Catalogue:
+    from exchange.requirements.loader import load
+
+    return load(DATA)
 
 
 def frozen(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
