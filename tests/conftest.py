@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ from tests.tripwire import log_tripwire
 from tests.world import World, running_world
 
 __all__ = ["log_tripwire"]
+
+# A shell starts what it puts in the background with SIGINT ignored, and so would be every process that the tests start.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TEMPLATE = f"berkas_template_{uuid.uuid4().hex[:8]}"
 

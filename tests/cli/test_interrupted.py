@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -89,6 +91,32 @@ def test_a_first_start_interrupted_again_and_again(fresh: Sandbox) -> None:
     assert len({citizen["subject_ref"] for citizen in facts["citizens"]}) == 20
     assert json.loads(fresh.run("log", "verify", "--json").stdout)["problems"] == []
     assert fresh.run("demo").returncode == 0  # the passwords of the facts are those of the database
+
+
+_LOSES_IT = """
+import signal, time, weakref
+from exchange.cli.stopping import sigterm_is_ctrl_c
+class Collected: pass
+with sigterm_is_ctrl_c():
+    it = Collected()
+    watched = weakref.ref(it, lambda _: signal.raise_signal(signal.SIGINT))
+    try:
+        del it
+        for _ in range(300):
+            time.sleep(0.01)
+        print("went on")
+    except KeyboardInterrupt:
+        print("stopped")
+"""
+
+
+def test_an_interrupt_in_a_callback_of_the_collector_is_not_lost() -> None:
+    """Seen: a start of `up` that went on after Ctrl-C. Wrong version: nobody hears of a KeyboardInterrupt that is raised in
+    a weak reference's callback."""
+    ran = subprocess.run(
+        [sys.executable, "-c", _LOSES_IT], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert ran.stdout.strip() == "stopped"
 
 
 def test_half_a_sandbox_can_be_reset(fresh: Sandbox) -> None:
