@@ -119,7 +119,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
         stack.push_async_callback(publisher.stop)
         await appender.start()
         stack.push_async_callback(appender.stop)
-        stack.push_async_callback(background.drain)
+        stack.push_async_callback(background.stop)
         keys = await _signing_keys(keyring)
         async with database.transaction() as transaction:
             site = await read_site(transaction, settings.site)

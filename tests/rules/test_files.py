@@ -86,7 +86,7 @@ def test_the_lock_files_carry_hashes() -> None:
         ("https://files.python" + "hosted.org/a.whl", ["files.python" + "hosted.org"]),
         ("--index-url https://py" + "pi.org/simple", ["py" + "pi.org"]),
         ("GOPROXY=https://proxy.go" + "lang.org", ["proxy.go" + "lang.org"]),
-        ("registry+https://index.crates" + ".io/", ["index.crates" + ".io"]),
+        ("registry+https://index.cra" + "tes.io/", ["index.cra" + "tes.io"]),
         ("deb http://deb.deb" + "ian.org/debian", ["deb.deb" + "ian.org"]),
         ("https://github.com/x/tm" + "p/y and a/ro" + "ot/b", []),
         ("the root of the tree, work.py, ./tmp.py", []),
