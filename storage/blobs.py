@@ -1,12 +1,10 @@
 """Objects in any S3 store: PUT, GET, HEAD, DELETE and LIST, nothing else (``attacks-and-faults.md`` 6.4).
 
-``minio`` makes buckets and lists; ``aiohttp`` moves the bytes (D2: 0.3 ms of CPU a GET of 300 KB, with the SDK 1.0).
+``minio`` makes buckets and lists; ``aiohttp`` writes and deletes; ``reads.py`` gets (D2, and Decisions in ARCHITECTURE).
 Requests are signed in a header: a presigned URL opens an object for whoever reads a log.
 The store is untrusted bytes: lengths are compared here, digests and seals by the vault.
 
-A GET or DELETE is repeated once, by ``aiohttp``, when the connection breaks before the first byte of an answer: a store
-closes idle connections when it likes, and both mean the same when done twice. A PUT is never repeated, its stream is
-spent; it gets a fresh connection, so that no idle limit breaks it.
+A PUT is never repeated, its stream is spent; it gets a fresh connection, so that no idle limit breaks it.
 """
 
 from __future__ import annotations
@@ -14,11 +12,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import re
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -30,32 +26,19 @@ from minio.time import utcnow
 from yarl import URL
 
 from storage.errors import DocumentMissing, StoreUnavailable, UploadBroken
+from storage.reads import Patience, Reads
+from storage.s3_answers import ERROR_HEAD_BYTES, meaning
 from storage.signing import Signer
 
 READ_CONNECTIONS = 64
 UPLOAD_CONNECTIONS = 32
-# Half of what one stream may hold in memory; 64 KB to 4 MB cost the same CPU for 300 KB (0.30 ms).
-READ_BUFFER_BYTES = 131_072
-# A store slower than this is down for a reader who waits: 50 bytes a second would hold a connection for hours.
-SLOWEST_BYTES_PER_S = 65_536
+_DIGEST_PART_BYTES = 262_144
 _EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
-_ERROR_HEAD_BYTES = 4_096
-_ERROR_CODE = re.compile(rb"<Code>(\w{1,64})</Code>")
 _NOT_THERE = "00/00000000000000000000000000000000"
-_GOOD = {"GET": {200}, "PUT": {200}, "DELETE": {200, 204}}
+_GOOD = {"PUT": {200}, "DELETE": {200, 204}}
 _REGION = "us-east-1"  # fixed: asking the store for it would cost a request
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long the store may take, in seconds. The SDK's own defaults are five minutes and five silent retries."""
-
-    connect_s: float = 2.0
-    pool_s: float = 5.0  # for a free connection of ours, connecting included
-    read_s: float = 5.0  # between two reads
-    write_s: float = 10.0  # to take one part of an upload, at most a segment of 1 MB
 
 
 _PATIENCE = Patience()
@@ -92,18 +75,19 @@ class Blobs:
                 maxsize=2,
             ),
         )
-        self._reads: aiohttp.ClientSession | None = None
-        self._uploads: aiohttp.ClientSession | None = None
+        self._reads: Reads | None = None
+        self._others: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
         # Two pools: slow uploads of citizens and counters must not take the connections that reads wait for.
-        self._reads = self._session(READ_CONNECTIONS, reuse=True)
-        self._uploads = self._session(UPLOAD_CONNECTIONS, reuse=False)
+        self._reads = Reads(self._endpoint, READ_CONNECTIONS, self._patience)
+        self._others = self._session()
 
     async def close(self) -> None:
-        for session in (self._reads, self._uploads):
-            if session is not None:
-                await session.close()
+        if self._reads is not None:
+            self._reads.close()
+        if self._others is not None:
+            await self._others.close()
 
     async def ensure_bucket(self) -> None:
         """Make the bucket when it is not there (sandbox and tests; an operator makes it in production)."""
@@ -147,37 +131,24 @@ class Blobs:
         if not upload.complete:
             raise StoreUnavailable("answered before it had the object")
 
-    async def get(self, key: str, size: int) -> bytes:
+    async def get(self, key: str, size: int) -> bytearray:
         """The whole object, for small ones. Raises ``DocumentMissing``."""
-        async with contextlib.aclosing(self.stream(key, size)) as chunks:
-            return b"".join([chunk async for chunk in chunks])
+        reads, request = self._read(key)
+        return await reads.whole(request, size)
 
-    async def stream(self, key: str, size: int) -> AsyncGenerator[bytes]:
-        """The object in chunks as they come, at most ``size`` bytes. Raises ``DocumentMissing``.
-
-        Only the time that the store takes counts, not the reader's.
+    def stream(self, key: str, size: int, part_bytes: int) -> AsyncGenerator[memoryview, None]:
+        """The object in parts of ``part_bytes``, the last one shorter, all in one buffer: a part is good until the next.
+        Raises ``DocumentMissing``.
         """
-        now = asyncio.get_running_loop().time
-        left, waited_s = size, 0.0
-        async with self._answer("GET", key) as response:
-            # The length is part of the framing: from here on a body cannot be longer, and a shorter one raises.
-            if response.content_length != size:
-                raise StoreUnavailable("an object of another length")
-            while left:
-                asked_at = now()
-                chunk = await response.content.readany()
-                waited_s += now() - asked_at
-                left -= len(chunk)
-                if not chunk or waited_s > self._patience.read_s + (size - left) / SLOWEST_BYTES_PER_S:
-                    raise StoreUnavailable("too short or too slow")
-                yield chunk
+        reads, request = self._read(key)
+        return reads.parts(request, size, part_bytes)
 
     async def digest(self, key: str, size: int) -> str:
         """SHA-256 in hex of what the store gives back now. Raises ``DocumentMissing``."""
         digest = hashlib.sha256()
-        async with contextlib.aclosing(self.stream(key, size)) as chunks:
-            async for chunk in chunks:
-                digest.update(chunk)
+        async with contextlib.aclosing(self.stream(key, size, _DIGEST_PART_BYTES)) as parts:
+            async for part in parts:
+                digest.update(part)
         return digest.hexdigest()
 
     async def delete(self, key: str) -> None:
@@ -188,14 +159,15 @@ class Blobs:
     async def probe(self) -> None:
         """Can the bucket be read? "No such object, in a bucket that is there" is the right answer."""
         with contextlib.suppress(DocumentMissing):
-            async with self._answer("GET", _NOT_THERE) as response:
-                await response.read()
+            await self.get(_NOT_THERE, 0)
 
-    def _session(self, limit: int, *, reuse: bool) -> aiohttp.ClientSession:
+    def _session(self) -> aiohttp.ClientSession:
+        """For what is no GET. Each request has a connection of its own: an upload's stream is spent when an idle limit of the
+        store breaks it.
+        """
         limits = self._patience
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=limit, ttl_dns_cache=30, force_close=not reuse),
-            # No total: a timer of its own costs 15 us a request, and a large object may take its time.
+            connector=aiohttp.TCPConnector(limit=UPLOAD_CONNECTIONS, ttl_dns_cache=30, force_close=True),
             timeout=aiohttp.ClientTimeout(
                 total=None, connect=limits.pool_s, sock_connect=limits.connect_s, sock_read=limits.read_s
             ),
@@ -204,15 +176,24 @@ class Blobs:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"Accept-Encoding": "identity"},
             skip_auto_headers=("Accept", "User-Agent"),
-            read_bufsize=READ_BUFFER_BYTES,
+        )
+
+    def _read(self, key: str) -> tuple[Reads, bytes]:
+        """Where to ask, and the request that asks for the object ``key``."""
+        if self._reads is None:
+            raise RuntimeError("Blobs.open() first")
+        path = f"/{self._bucket}/{key}"
+        lines = [f"{name}: {value}\r\n" for name, value in self._signed("GET", path, None).items()]
+        return (
+            self._reads,
+            f"GET {path} HTTP/1.1\r\n{''.join(lines)}Accept-Encoding: identity\r\n\r\n".encode(),
         )
 
     @contextlib.asynccontextmanager
     async def _answer(
         self, method: str, key: str, upload: _Upload | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        session = self._reads if upload is None else self._uploads
-        if session is None:
+        if self._others is None:
             raise RuntimeError("Blobs.open() first")
         path = f"/{self._bucket}/{key}"
         place = URL.build(
@@ -220,11 +201,11 @@ class Blobs:
         )
         headers = self._signed(method, path, upload)
         try:
-            async with session.request(
+            async with self._others.request(
                 method, place, data=upload, headers=headers, allow_redirects=False
             ) as response:
                 if response.status not in _GOOD[method]:
-                    await _raise_for(response)
+                    raise meaning(response.status, await response.content.read(ERROR_HEAD_BYTES))
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             # Only the name: the error's own text and its chain hold the request's headers.
@@ -275,15 +256,6 @@ class _Upload:
             raise StopAsyncIteration
         self.deadline.reschedule(asyncio.get_running_loop().time() + self.write_s)
         return part
-
-
-async def _raise_for(response: aiohttp.ClientResponse) -> None:
-    """A bucket that is gone must not look like one missing paper."""
-    found = _ERROR_CODE.search(await response.content.read(_ERROR_HEAD_BYTES))
-    code = found[1].decode() if found else ""
-    if response.status == HTTPStatus.NOT_FOUND and code != "NoSuchBucket":
-        raise DocumentMissing("not in the store")
-    raise StoreUnavailable(f"the store answered {response.status} {code}".rstrip())
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

@@ -21,6 +21,7 @@ from storage.errors import DocumentMissing, SealBroken, StoreUnavailable
 from storage.keyring import CACHE_LIFE_S, Keyring
 from storage.ledger.receipt import Receipt
 from storage.sealing import (
+    SEGMENT_BYTES,
     Opener,
     Sealer,
     dek_ad,
@@ -177,12 +178,12 @@ class Vault:
         for name in [name for name, place in self._places.items() if place.until_s <= now_s]:
             del self._places[name]
 
-    async def _fetched(self, place: Place) -> bytes | None:
+    async def _fetched(self, place: Place) -> bytearray | None:
         if place.size > WHOLE_LIMIT_BYTES:
             return None
         return await self._blobs.get(place.object_key, place.cipher_size)
 
-    async def _opened(self, place: Place, sealed: bytes | None) -> Opened:
+    async def _opened(self, place: Place, sealed: bytearray | None) -> Opened:
         associated = document_ad(self._site, place.document_id, place.version)
         if sealed is not None:
             whole = open_whole(place.data_key, associated, sealed)
@@ -196,12 +197,11 @@ class Vault:
 
     async def _parts(self, place: Place, associated: bytes) -> AsyncGenerator[bytes, None]:
         opener = Opener(place.data_key, associated, place.cipher_size)
-        async with contextlib.aclosing(self._blobs.stream(place.object_key, place.cipher_size)) as stream:
-            async for chunk in stream:
-                for part in opener.feed(chunk):
-                    yield part
-        for part in opener.finish():
-            yield part
+        stream = self._blobs.stream(place.object_key, place.cipher_size, SEGMENT_BYTES)
+        async with contextlib.aclosing(stream) as segments:
+            async for segment in segments:
+                yield opener.open(segment)
+        opener.finish()
 
 
 class SealedRead:
@@ -230,7 +230,7 @@ class SealedRead:
         self._task.add_done_callback(_forget)
 
 
-def _forget(task: asyncio.Task[bytes | None]) -> None:
+def _forget(task: asyncio.Task[bytearray | None]) -> None:
     if not task.cancelled():
         task.exception()  # a read that nobody wants any more may fail in silence
 

@@ -7,13 +7,14 @@ import os
 import shutil
 import signal
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+import uvloop
 from minio import Minio
 
 from storage import schema
@@ -40,6 +41,11 @@ class PostgresServer:
 
     def at(self, url: str, name: str) -> str:
         return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The tests run on the loop that the service runs on: its transports are not asyncio's."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(scope="session")

@@ -102,6 +102,10 @@ VIOLATIONS = {
         ("exchange.flows.take_in", "storage.blobs"),
         ("exchange.cli.bench.fetch", "storage.blobs"),
     ],
+    "objects are read through blobs.py": [
+        ("storage.vault", "storage.reads"),
+        ("exchange.app", "storage.read_connection"),
+    ],
     "only blobs.py may use minio": [("storage.vault", "minio"), ("exchange.app", "minio")],
     "bytes over http": [("exchange.outbound.notify", "aiohttp"), ("exchange.cli.demo.browser", "aiohttp")],
     "tables and drivers stay in storage": [

@@ -15,14 +15,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from minio import Minio
 
-from storage.blobs import READ_CONNECTIONS, Blobs, Patience, new_object_key
+from storage.blobs import READ_CONNECTIONS, Blobs, new_object_key
 from storage.errors import DocumentMissing, SealBroken, StorageError, StoreUnavailable, UploadBroken
+from storage.reads import Patience
 from storage.sealing import new_data_key, open_whole, seal
 from tests.conftest import StoreServer
 from tests.storage.faulty_store import Fault, FaultyStore
 
 SHORT = Patience(connect_s=0.5, pool_s=0.5, read_s=0.4, write_s=0.5)
 BODY = os.urandom(300_056)
+PART_BYTES = 65_536
 LARGE = os.urandom(8_000_000)  # more than the sockets on the way can hold
 
 Reader = Callable[[Blobs, str, int], Awaitable[object]]
@@ -34,7 +36,7 @@ async def parts(data: bytes, size: int = 65_536) -> AsyncIterator[bytes]:
 
 
 async def read_stream(blobs: Blobs, key: str, size: int) -> bytes:
-    return b"".join([chunk async for chunk in blobs.stream(key, size)])
+    return b"".join([bytes(part) async for part in blobs.stream(key, size, PART_BYTES)])
 
 
 readers = pytest.mark.parametrize(
@@ -221,7 +223,7 @@ async def test_a_slow_reader_is_not_the_stores_fault(blobs: Blobs) -> None:
     key = new_object_key()
     await blobs.put(key, parts(LARGE), len(LARGE))
     got, slept = 0, 0
-    async with contextlib.aclosing(blobs.stream(key, len(LARGE))) as chunks:
+    async with contextlib.aclosing(blobs.stream(key, len(LARGE), PART_BYTES)) as chunks:
         async for chunk in chunks:
             got += len(chunk)
             if slept < 3:
@@ -234,7 +236,7 @@ async def test_streams_that_are_left_give_their_connection_back(blobs: Blobs) ->
     key = new_object_key()
     await blobs.put(key, parts(LARGE), len(LARGE))
     for _ in range(READ_CONNECTIONS + 6):
-        async with contextlib.aclosing(blobs.stream(key, len(LARGE))) as chunks:
+        async with contextlib.aclosing(blobs.stream(key, len(LARGE), PART_BYTES)) as chunks:
             await anext(chunks)
     assert await blobs.digest(key, len(LARGE)) == hashlib.sha256(LARGE).hexdigest()
 

@@ -1,0 +1,23 @@
+"""What an S3 server means by an answer that is not the one asked for."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+
+from storage.errors import DocumentMissing, StorageError, StoreUnavailable
+
+ERROR_HEAD_BYTES = 4_096
+CODE_END = b"</Code>"
+_CODE = re.compile(rb"<Code>(\w{1,64})</Code>")
+
+
+def meaning(status: int, said: bytes) -> StorageError:
+    """``said`` is the beginning of the answer's body. A bucket that is gone must not look like one missing paper."""
+    found = _CODE.search(said)
+    code = found[1].decode() if found else ""
+    if status == HTTPStatus.NOT_FOUND and code != "NoSuchBucket":
+        return DocumentMissing("not in the store")
+    if status == HTTPStatus.OK:
+        return StoreUnavailable("an object of another length")
+    return StoreUnavailable(f"the store answered {status} {code}".rstrip())
