@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 _SECRET_BYTES = 32
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_ID_CHARACTERS = 26
+_PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,7 @@ def session_of(secret: str) -> str:
     """
     digest = hashlib.sha256(b"berkas-session\x00" + secret.encode()).digest()
     number = int.from_bytes(digest[:16], "big")
-    characters = []
-    for _ in range(_ID_CHARACTERS):
-        number, digit = divmod(number, len(_ALPHABET))
-        characters.append(_ALPHABET[digit])
-    return "s_" + "".join(reversed(characters))
+    return "s_" + "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
 
 
 def csrf_of(secret: str) -> str:

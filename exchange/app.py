@@ -9,6 +9,8 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.types import ASGIApp
 
 from auth.keys import PURPOSES, KeySet, generate_signing_key, private_bytes, signing_key_from_bytes
 from auth.token_self_test import self_test
@@ -42,6 +44,17 @@ LOG_NAME = "akses"
 _log = logging.getLogger("berkas.app")
 
 
+class Application(FastAPI):
+    """FastAPI behind our own edge, and the content past all of its layers."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        outermost = super().build_middleware_stack()
+        if not isinstance(outermost, ServerErrorMiddleware):
+            raise TypeError("the framework is built otherwise than it was")
+        # What it would answer to an exception that nobody caught, the edge answers.
+        return Edge(delivery.ShortWay(outermost.app), secure=self.state.settings.secure, answer=errors.answer)
+
+
 def create_app(settings: Settings) -> FastAPI:
     """The application; its parts are opened when the server starts it."""
     self_test(clock())
@@ -53,7 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
             yield
 
     sandbox = settings.mode == "sandbox"
-    app = FastAPI(
+    app = Application(
         title="Berkas",
         version="0.1.0",
         lifespan=lifespan,
@@ -77,8 +90,6 @@ def create_app(settings: Settings) -> FastAPI:
         *([operations.sandbox] if sandbox else []),
     ):
         app.include_router(router)
-    app.add_middleware(delivery.ShortWay)
-    app.add_middleware(Edge, secure=settings.secure, answer=errors.answer)
     return app
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -15,8 +16,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-from storage.ids import ulid
 
 # JSON and forms are small; only the intake streams, under its own limits.
 PLAIN_BODY_LIMIT_BYTES = 65_536
@@ -74,7 +73,7 @@ class Edge:
             await self._app(scope, receive, send)
             return
         began_s = time.perf_counter()
-        request_id = ulid()
+        request_id = secrets.token_urlsafe(12)
         scope.setdefault("state", {})["request_id"] = request_id
         status = 500
         started = False

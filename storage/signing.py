@@ -22,12 +22,17 @@ class Signer:
         self._secret_key = secret_key
         self._host = host
         self._region = region
+        self._second: datetime | None = None
+        self._moment = ""
         self._day = ""
         self._day_key = b""
 
     def headers(self, method: str, path: str, content_sha256: str, now: datetime) -> dict[str, str]:
         """The headers to send. ``path`` is already in its canonical spelling: ours hold letters, digits, ``/`` and ``-``."""
-        moment = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+        second = now.replace(microsecond=0)
+        if second != self._second:
+            self._moment, self._second = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ"), second
+        moment = self._moment
         day = moment[:8]
         if day != self._day:
             self._day_key, self._day = self._derived(day), day

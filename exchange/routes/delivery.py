@@ -96,25 +96,24 @@ class Delivered(Response):
             # A reader that is too slow is cut off.
             async with asyncio.timeout(delivery.limit_s):
                 await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-                # However this ends, the store's connection is given back at once.
-                async with contextlib.aclosing(self._body()) as body:
-                    async for part in body:
-                        await send({"type": "http.response.body", "body": part, "more_body": True})
-                        # An empty part waits until the one before has left our buffer.
-                        await send({"type": "http.response.body", "body": b"", "more_body": True})
-                        if _hung_up(receive):
-                            return
-                        sent_bytes += len(part)
+                if opened.whole is not None:
+                    if not await _sent(opened.whole, receive, send):
+                        return
+                    sent_bytes = opened.size
+                else:
+                    # However this ends, the store's connection is given back at once.
+                    async with contextlib.aclosing(self._parts_of_it()) as parts:
+                        async for part in parts:
+                            if not await _sent(part, receive, send):
+                                return
+                            sent_bytes += len(part)
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
             complete = sent_bytes == opened.size
         finally:
             self._parts.appender.leave(outcome_of(delivery, sent_bytes=sent_bytes, complete=complete))
 
-    async def _body(self) -> AsyncGenerator[bytes, None]:
+    async def _parts_of_it(self) -> AsyncGenerator[bytes, None]:
         opened = self._released.opened
-        if opened.whole is not None:
-            yield opened.whole
-            return
         if opened.parts is None:
             return
         checked = clock()
@@ -126,6 +125,14 @@ class Delivered(Response):
                     if not await still_granted(self._parts.database, self._released.delivery.consent_id, now):
                         raise ConnectionAbortedError("the consent was withdrawn while the delivery ran")
                 yield part
+
+
+async def _sent(part: bytes, receive: Receive, send: Send) -> bool:
+    """Has ``part`` left our buffer, with the client still there?"""
+    await send({"type": "http.response.body", "body": part, "more_body": True})
+    # An empty part waits until the one before has left.
+    await send({"type": "http.response.body", "body": b"", "more_body": True})
+    return not _hung_up(receive)
 
 
 def _hung_up(receive: Receive) -> bool:

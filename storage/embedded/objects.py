@@ -205,6 +205,7 @@ class EmbeddedStore:
                 paths=[self._data, binary],
                 death_signal="TERM",
             )
+            process.give_way(self._child)  # a fetch waits for the application longer than for the store
             if self._wait_ready(self._child, state):
                 return
             process.stop(self._child, _STOP)

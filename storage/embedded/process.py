@@ -23,6 +23,7 @@ from storage.embedded.place import Cancel, ServerUser, closed_folder, search_cap
 _jobs: queue.SimpleQueue[tuple[Callable[[], subprocess.Popen[bytes]], Future[subprocess.Popen[bytes]]]] = (
     queue.SimpleQueue()
 )
+NICE = 10
 _spawner_lock = threading.Lock()
 _spawners: dict[int, threading.Thread] = {}  # by process id, because threads do not survive a fork
 
@@ -118,6 +119,18 @@ def start(
         return _in_spawner(popen)
     finally:
         os.close(descriptor)
+
+
+def give_way(child: subprocess.Popen[bytes]) -> None:
+    """Lets everything else of this machine go first when the processors are busy.
+
+    Linux shares them out between sessions before it looks at a nice value (sched(7), autogroup), so both are set. Where that
+    is refused the server runs as it is.
+    """
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, child.pid, NICE)
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{child.pid}/autogroup").write_text(str(NICE), encoding="ascii")
 
 
 def run(

@@ -13,7 +13,7 @@ import functools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import Any, ClassVar, Generic, NewType, Protocol, TypeVar, get_args, get_type_hints
+from typing import Any, ClassVar, Generic, NamedTuple, NewType, Protocol, TypeVar, get_args, get_type_hints
 
 import asyncpg
 import sqlalchemy as sa
@@ -99,8 +99,7 @@ class FactTable(Generic[R]):
         return [self.row(*record) for record in await connection.fetch(self.select(column, 1), keys)]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Need:
+class Need(NamedTuple):
     """What an item wants to have read after the lock: rows of ``table`` where ``column`` equals ``key``."""
 
     table: FactTable[Any]
