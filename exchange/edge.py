@@ -17,6 +17,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from exchange.logs import RequestRecord
+
 # JSON and forms are small; only the intake streams, under its own limits.
 PLAIN_BODY_LIMIT_BYTES = 65_536
 PLAIN_BODY_LIMIT_S = 10.0
@@ -100,17 +102,16 @@ class Edge:
         finally:
             route = scope.get("route")
             state: dict[str, Any] = scope["state"]
-            _log.info(
-                "request",
-                extra={
-                    "request_id": request_id,
-                    "method": scope["method"],
-                    "route": getattr(route, "path", "-"),
-                    "status": status,
-                    "ms": round((time.perf_counter() - began_s) * 1000, 1),
-                    "code": state.get("problem_code", ""),
-                },
-            )
+            members = {
+                "request_id": request_id,
+                "method": scope["method"],
+                "route": getattr(route, "path", "-"),
+                "status": status,
+                "ms": round((time.perf_counter() - began_s) * 1000, 1),
+                "code": state.get("problem_code", ""),
+            }
+            if _log.isEnabledFor(logging.INFO):
+                _log.handle(RequestRecord(_log.name, members))
 
 
 def _limited(scope: Scope, receive: Receive) -> Receive:

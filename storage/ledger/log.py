@@ -1,7 +1,8 @@
 """The appender: the one order of events (DESIGN section 2).
 
-    take what waits (at most 512) -> lock the head -> read the clock and the facts, in later statements
-    -> judge item by item, in order, on a working copy -> append entries and nodes -> commit -> answer
+    take what waits (at most 512; what comes until the lock is held joins) -> lock the head
+    -> read the clock and the facts, in later statements -> judge item by item, in order, on a working copy
+    -> append entries and nodes -> commit -> answer
 
 Each process runs one. The row lock on ``log_head`` puts the batches of all processes into one order, so an act
 that was acknowledged is seen by every later one, single use is decided in the transaction that records it, and
@@ -123,13 +124,13 @@ class Appender:
                     await self._line.awake()
                 continue
             try:
-                await self._settle(batch)
+                await self._settle(batch, join=True)
             except Exception as error:  # noqa: BLE001 - the supervisor answers 503 and goes on
                 _log.exception("appender restarted", extra={"error": type(error).__name__})
                 fail(batch, OutcomeUnknown("restarted"))
 
-    async def _settle(self, batch: list[Waiting]) -> None:
-        """Commit the batch and answer; look before doing anything twice."""
+    async def _settle(self, batch: list[Waiting], *, join: bool = False) -> None:
+        """Commit the batch and answer; look before doing anything twice. Who comes while it waits for the lock may ``join``."""
         held: dict[str, Settled[Any] | JudgeFailed] = {}
         if self._halted is not None:
             fail(batch, LedgerHalted(self._halted))
@@ -141,7 +142,7 @@ class Appender:
                 await asyncio.sleep(delay_s)
                 batch = [waiting for waiting in batch if not waiting.answer.done()]
             try:
-                await self._attempt(batch, held, look_up=unknown)
+                await self._attempt(batch, held, look_up=unknown, join=join)
             except CommitUnknown:
                 unknown = True
                 failure = OutcomeUnknown("the connection was lost during COMMIT")
@@ -159,9 +160,16 @@ class Appender:
         fail(batch, failure)
 
     async def _attempt(
-        self, batch: list[Waiting], held: dict[str, Settled[Any] | JudgeFailed], *, look_up: bool
+        self,
+        batch: list[Waiting],
+        held: dict[str, Settled[Any] | JudgeFailed],
+        *,
+        look_up: bool,
+        join: bool,
     ) -> None:
         async with self._connection.transaction(lock=_LOCK) as connection:
+            if join:
+                self._line.join(batch)
             committed = await committed_items(connection, [w.work.id for w in batch]) if look_up else set()
             works = [waiting.work for waiting in batch if waiting.work.id not in committed]
             needs = [need for work in works for need in work.load]

@@ -86,12 +86,16 @@ class Line:
     def take(self) -> list[Waiting]:
         """The next batch, at most 512 items; a caller that went away is skipped."""
         batch: list[Waiting] = []
+        self.join(batch)
+        return batch
+
+    def join(self, batch: list[Waiting]) -> None:
+        """Fill up ``batch``, the one under way, with what waits."""
         while self._queue and len(batch) < MAX_BATCH_ITEMS:
             waiting = self._queue.popleft()
             if not waiting.answer.done():
                 batch.append(waiting)
         self._under_way = batch
-        return batch
 
     async def answer_the_oldest(self) -> None:
         """Tell who has waited too long that the outcome is unknown: one look each quarter of a second costs less than a

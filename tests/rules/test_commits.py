@@ -19,6 +19,7 @@ COMMITS = {
 }
 CLOCKS = {
     "exchange/deps.py": "the clock of the requests",
+    "exchange/logs.py": "a line carries the time of its writing",
     "storage/blobs.py": "S3 signatures carry the time of signing; nothing is judged by it",
     "storage/ids.py": "identifiers sort by the time of their making; nothing is judged by it",
     "exchange/cli/bench/client.py": "the load generator measures with the clock it shares with its parent",

