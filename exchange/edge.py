@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -18,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from exchange.logs import RequestRecord
+from storage.ids import ulid
 
 # JSON and forms are small; only the intake streams, under its own limits.
 PLAIN_BODY_LIMIT_BYTES = 65_536
@@ -75,7 +75,7 @@ class Edge:
             await self._app(scope, receive, send)
             return
         began_s = time.perf_counter()
-        request_id = secrets.token_urlsafe(12)
+        request_id = ulid()
         scope.setdefault("state", {})["request_id"] = request_id
         status = 500
         started = False
@@ -111,7 +111,7 @@ class Edge:
                 "code": state.get("problem_code", ""),
             }
             if _log.isEnabledFor(logging.INFO):
-                _log.handle(RequestRecord(_log.name, members))
+                _log.handle(RequestRecord(members))
 
 
 def _limited(scope: Scope, receive: Receive) -> Receive:
