@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 Purpose = Literal["document", "access"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 
+PublicKey = ec.EllipticCurvePublicKey
 ALGORITHM = "ES256"
 COORDINATE_BYTES = 32
 _JWK_NEEDED = frozenset({"kty", "crv", "x", "y"})

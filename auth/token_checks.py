@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeGuard
 
 from auth.keys import ALGORITHM, Purpose
 
@@ -26,7 +26,6 @@ GROUP_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 _JTI = re.compile(r"[!-~]+", re.ASCII)
 _JKT = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
-_HEADER_MEMBERS = frozenset({"alg", "typ", "kid"})
 _TIMES = ("iat", "exp", "nbf")
 _TEXTS = ("sub", "client_id", "scope")
 # A record is evidence, never a credential: it has no audience and no end, and nothing that a verifier could take for one.
@@ -60,6 +59,19 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
+class Segments:
+    """A token cut in three. ``claims`` are parsed when they are asked for, after the header was checked."""
+
+    header: dict[str, Any]
+    payload: bytes
+    signature: bytes
+
+    def claims(self) -> dict[str, Any]:
+        """Raises ``TokenRefused``."""
+        return parse_json(self.payload)
+
+
+@dataclass(frozen=True, slots=True)
 class Unverified:
     """A well-formed token of the right type. Nothing in it is believed before its signature is verified."""
 
@@ -68,11 +80,11 @@ class Unverified:
     claims: dict[str, Any]
 
 
-def check_text(profile: Profile, token: str) -> None:
+def check_text(token: str, max_characters: int) -> None:
     """Asked first, so that nothing else ever runs over more than ``max_characters``. Raises ``TokenRefused``."""
     if type(token) is not str:
         raise TokenRefused("not_text")
-    if len(token) > profile.max_characters:
+    if len(token) > max_characters:
         raise TokenRefused("too_long")
     if not token.isascii():
         raise TokenRefused("not_ascii")
@@ -80,25 +92,37 @@ def check_text(profile: Profile, token: str) -> None:
 
 def parse(profile: Profile, token: str, kids: Container[str]) -> Unverified:
     """Rule 2: everything that can be refused before cryptography. Raises ``TokenRefused``."""
-    segments = token.split(".")
-    if len(segments) != len(("header", "payload", "signature")):
-        raise TokenRefused("not_three_segments")
-    header_bytes, payload_bytes, signature = (_decoded(segment) for segment in segments)
-    header = parse_json(header_bytes)
-    if not header.keys() <= _HEADER_MEMBERS:
-        raise TokenRefused("header_members")
-    if header.get("typ") != profile.typ:
-        raise TokenRefused("typ")
-    if header.get("alg") != ALGORITHM:
-        raise TokenRefused("alg")
-    kid = header.get("kid")
+    segments = split(token)
+    check_header(segments.header, frozenset({profile.typ}), "kid")
+    kid = segments.header.get("kid")
     if type(kid) is not str or kid not in kids:
         raise TokenRefused("kid")
+    signature = segments.signature
     if len(signature) != SIGNATURE_BYTES:
         raise TokenRefused("signature_length")
     if int.from_bytes(signature[SIGNATURE_BYTES // 2 :], "big") > GROUP_ORDER // 2:
         raise TokenRefused("signature_high_s")
-    return Unverified(kid, payload_bytes, parse_json(payload_bytes))
+    return Unverified(kid, segments.payload, segments.claims())
+
+
+def split(token: str) -> Segments:
+    """Three segments in their canonical spelling, the first an object. Raises ``TokenRefused``."""
+    segments = token.split(".")
+    if len(segments) != len(("header", "payload", "signature")):
+        raise TokenRefused("not_three_segments")
+    header, payload, signature = (_decoded(segment) for segment in segments)
+    return Segments(parse_json(header), payload, signature)
+
+
+def check_header(header: Mapping[str, Any], types: Container[str | None], key_member: str) -> None:
+    """``alg``, ``typ`` and the one member that names the key, nothing else: no ``crit``, ``jku``, ``x5c`` (A04)."""
+    if not header.keys() <= {"alg", "typ", key_member}:
+        raise TokenRefused("header_members")
+    # A list can be in no set, and is no type.
+    if not isinstance(header.get("typ"), str | None) or header.get("typ") not in types:
+        raise TokenRefused("typ")
+    if header.get("alg") != ALGORITHM:
+        raise TokenRefused("alg")
 
 
 def check_claims(profile: Profile, claims: Mapping[str, Any], issuer: str, audience: str) -> None:
@@ -107,22 +131,32 @@ def check_claims(profile: Profile, claims: Mapping[str, Any], issuer: str, audie
         raise TokenRefused("claim_missing")
     if profile.life_limit_s is None and not _NEVER_IN_A_RECORD.isdisjoint(claims):
         raise TokenRefused("claim_not_allowed")
-    # `type(..) is int`, because True is an int for isinstance.
-    if not all(type(claims[name]) is int and 0 < claims[name] < 2**33 for name in _TIMES if name in claims):
+    if not all(is_time(claims[name]) for name in _TIMES if name in claims):
         raise TokenRefused("time_type")
     if type(claims["iss"]) is not str or claims["iss"] != issuer:
         raise TokenRefused("iss")
     if profile.life_limit_s is not None:
         _check_audience_and_life(claims, audience, min(profile.life_limit_s, LONGEST_LIFE_S))
-    jti = claims["jti"]
-    shortest, longest = JTI_CHARACTERS
-    if type(jti) is not str or not shortest <= len(jti) <= longest or not _JTI.fullmatch(jti):
-        raise TokenRefused("jti")
+    check_jti(claims)
     for name in _TEXTS:
         if name in claims and not (
             type(claims[name]) is str and 0 < len(claims[name]) <= MAX_TEXT_CHARACTERS
         ):
             raise TokenRefused(name)
+
+
+def is_time(value: object) -> TypeGuard[int]:
+    """Whole seconds since 1970; ``type(..) is int``, because True is an int for isinstance."""
+    return type(value) is int and 0 < value < 2**33
+
+
+def check_jti(claims: Mapping[str, Any]) -> str:
+    """The token's own number. Raises ``TokenRefused``."""
+    jti = claims.get("jti")
+    shortest, longest = JTI_CHARACTERS
+    if type(jti) is not str or not shortest <= len(jti) <= longest or not _JTI.fullmatch(jti):
+        raise TokenRefused("jti")
+    return jti
 
 
 def _check_audience_and_life(claims: Mapping[str, Any], audience: str, life_limit_s: int) -> None:

@@ -1,0 +1,208 @@
+"""What an agency's client signs: who it is (RFC 7523 3) and that it holds its key at this moment (DPoP, RFC 9449 4.3).
+
+The rules of ``auth.token_checks`` hold here too, with the exceptions of ``protocols.md`` 1.3: other libraries sign with a
+high s half of the time, leave ``typ`` out, and send one or several audiences. That nothing is used twice is the business
+of who remembers ``replay_id``: these functions ask no database.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+from auth.keys import KeyRefused, PublicKey, public_key_from_jwk, thumbprint
+from auth.token_checks import (
+    LEEWAY_S,
+    SIGNATURE_BYTES,
+    Segments,
+    TokenRefused,
+    check_header,
+    check_jti,
+    check_text,
+    is_time,
+    split,
+)
+from auth.tokens import is_signed_by
+
+MAX_CHARACTERS = 4_096
+ASSERTION_LIFE_LIMIT_S = 300
+PROOF_WINDOW_S = 60
+NAME_LIMIT_CHARACTERS = 64
+_ASSERTION_TYPES = frozenset({None, "JWT", "client-authentication+jwt"})
+_PROOF_TYPES = frozenset({"dpop+jwt"})
+_PROOF_KEY = frozenset({"kty", "crv", "x", "y"})
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Whose assertion this says it is, and with which key; nothing of it is believed yet."""
+
+    client_id: str
+    kid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """A verified client. ``replay_id`` must be new until ``remember_until``."""
+
+    client_id: str
+    replay_id: str
+    remember_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Whoever sent the request holds the key of thumbprint ``jkt``. ``replay_id`` must be new until ``remember_until``."""
+
+    jkt: str
+    replay_id: str
+    remember_until: datetime
+
+
+def claimed_client(token: str) -> Claimed:
+    """Whom to look up before the signature can be checked. Raises ``TokenRefused``."""
+    segments = _segments(token)
+    kid = _assertion_key_id(segments)
+    subject = segments.claims().get("sub")
+    if type(subject) is not str or not 0 < len(subject) <= NAME_LIMIT_CHARACTERS:
+        raise TokenRefused("sub")
+    return Claimed(subject, kid)
+
+
+def verified_assertion(
+    token: str, keys: Mapping[str, PublicKey], audiences: Collection[str], now: datetime
+) -> Assertion:
+    """``keys`` by kid are those of the client that ``claimed_client`` named; ``audiences`` the issuer and the token endpoint,
+    for libraries send either. Raises ``TokenRefused``.
+    """
+    segments = _segments(token)
+    key = keys.get(_assertion_key_id(segments))
+    if key is None:
+        raise TokenRefused("kid")
+    if not is_signed_by(token, key):
+        raise TokenRefused("signature")
+    claims = segments.claims()
+    client_id = claims.get("sub")
+    if type(client_id) is not str or claims.get("iss") != client_id:
+        raise TokenRefused("iss")
+    _check_audiences(claims.get("aud"), audiences)
+    issued_s, ends_s = claims.get("iat"), claims.get("exp")
+    if not is_time(issued_s) or not is_time(ends_s) or not is_time(claims.get("nbf", issued_s)):
+        raise TokenRefused("time_type")
+    if not 0 < ends_s - issued_s <= ASSERTION_LIFE_LIMIT_S:
+        raise TokenRefused("life")
+    now_s = now.timestamp()
+    if now_s >= ends_s + LEEWAY_S:
+        raise TokenRefused("expired")
+    if max(issued_s, claims.get("nbf", issued_s)) > now_s + LEEWAY_S:
+        raise TokenRefused("issued_ahead")
+    jti = check_jti(claims)
+    return Assertion(client_id, _replay_id("assertion", client_id, jti), _moment(ends_s + LEEWAY_S))
+
+
+def verified_proof(
+    token: str,
+    *,
+    method: str,
+    uri: str,
+    now: datetime,
+    access_token: str | None = None,
+    nonce: str | None = None,
+) -> Proof:
+    """``uri`` is built from the configured public origin, never from the request (A13). With an ``access_token`` the proof
+    must be about it. Raises ``TokenRefused``.
+    """
+    segments = _segments(token)
+    check_header(segments.header, _PROOF_TYPES, "jwk")
+    key = _proof_key(segments.header.get("jwk"))
+    if not is_signed_by(token, key):
+        raise TokenRefused("signature")
+    claims = segments.claims()
+    if claims.get("htm") != method:
+        raise TokenRefused("htm")
+    if _plain_uri(claims.get("htu")) != _plain_uri(uri):
+        raise TokenRefused("htu")
+    if claims.get("ath") != (None if access_token is None else token_hash(access_token)):
+        raise TokenRefused("ath")
+    if nonce is not None and claims.get("nonce") != nonce:
+        raise TokenRefused("nonce")
+    issued_s = claims.get("iat")
+    if not is_time(issued_s):
+        raise TokenRefused("time_type")
+    if abs(now.timestamp() - issued_s) > PROOF_WINDOW_S:
+        raise TokenRefused("proof_time")
+    jti = check_jti(claims)
+    jkt = thumbprint(key)
+    # As long as this proof's own time could be accepted by a replica whose clock is the other way off.
+    return Proof(
+        jkt, _replay_id("proof", jkt, jti), _moment(issued_s) + timedelta(seconds=2 * PROOF_WINDOW_S)
+    )
+
+
+def token_hash(token: str) -> str:
+    """``ath`` (RFC 9449 4.2)."""
+    return base64.urlsafe_b64encode(hashlib.sha256(token.encode()).digest()).rstrip(b"=").decode()
+
+
+def _segments(token: str) -> Segments:
+    check_text(token, MAX_CHARACTERS)
+    segments = split(token)
+    if len(segments.signature) != SIGNATURE_BYTES:
+        raise TokenRefused("signature_length")
+    return segments
+
+
+def _assertion_key_id(segments: Segments) -> str:
+    check_header(segments.header, _ASSERTION_TYPES, "kid")
+    kid = segments.header.get("kid")
+    if type(kid) is not str or not 0 < len(kid) <= NAME_LIMIT_CHARACTERS:
+        raise TokenRefused("kid")
+    return kid
+
+
+def _check_audiences(claimed: object, ours: Collection[str]) -> None:
+    """One or several, each of them ours: what is meant for another server too could be replayed there (RFC 7523 3)."""
+    several = [claimed] if type(claimed) is str else claimed
+    if (
+        type(several) is not list
+        or not several
+        or not all(type(one) is str and one in ours for one in several)
+    ):
+        raise TokenRefused("aud")
+
+
+def _proof_key(jwk: object) -> PublicKey:
+    if type(jwk) is not dict or jwk.keys() != _PROOF_KEY:  # a private or a symmetric member is none of these
+        raise TokenRefused("jwk")
+    try:
+        return public_key_from_jwk(jwk)
+    except KeyRefused:
+        pass
+    raise TokenRefused("jwk")
+
+
+def _plain_uri(uri: object) -> str:
+    """Scheme, authority and path in one spelling (RFC 9449 4.3: query and fragment do not count; RFC 3986 6.2.2)."""
+    try:
+        parts = urlsplit(uri) if type(uri) is str and uri.isascii() else None
+        port = parts.port if parts else None
+    except ValueError:
+        parts = None
+    if parts is None or parts.username is not None or not parts.hostname:
+        raise TokenRefused("htu")
+    shown = "" if port in {None, _DEFAULT_PORTS.get(parts.scheme)} else f":{port}"
+    return f"{parts.scheme}://{parts.hostname}{shown}{parts.path or '/'}"
+
+
+def _replay_id(kind: str, owner: str, jti: str) -> str:
+    """Of the owner and ``jti``, never of the token's text, which has many spellings (A09)."""
+    return hashlib.sha256(f"{kind}\x00{owner}\x00{jti}".encode()).hexdigest()
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
