@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
 
 from auth.keys import KeyRefused, PublicKey, public_key_from_jwk, thumbprint
 from auth.token_checks import (
@@ -35,7 +35,12 @@ NAME_LIMIT_CHARACTERS = 64
 _ASSERTION_TYPES = frozenset({None, "JWT", "client-authentication+jwt"})
 _PROOF_TYPES = frozenset({"dpop+jwt"})
 _PROOF_KEY = frozenset({"kty", "crv", "x", "y"})
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
+_URI = re.compile(
+    r"(?P<scheme>(?i:https?))://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<path>/[^?#\s]*)?(?:[?#]\S*)?",
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,15 +193,12 @@ def _proof_key(jwk: object) -> PublicKey:
 
 def _plain_uri(uri: object) -> str:
     """Scheme, authority and path in one spelling (RFC 9449 4.3: query and fragment do not count; RFC 3986 6.2.2)."""
-    try:
-        parts = urlsplit(uri) if type(uri) is str and uri.isascii() else None
-        port = parts.port if parts else None
-    except ValueError:
-        parts = None
-    if parts is None or parts.username is not None or not parts.hostname:
+    found = _URI.fullmatch(uri) if type(uri) is str else None
+    if found is None:
         raise TokenRefused("htu")
-    shown = "" if port in {None, _DEFAULT_PORTS.get(parts.scheme)} else f":{port}"
-    return f"{parts.scheme}://{parts.hostname}{shown}{parts.path or '/'}"
+    scheme, host = found["scheme"].lower(), found["host"].lower()
+    shown = "" if found["port"] in {None, _DEFAULT_PORTS[scheme]} else f":{found['port']}"
+    return f"{scheme}://{host}{shown}{found['path'] or '/'}"
 
 
 def _replay_id(kind: str, owner: str, jti: str) -> str:
