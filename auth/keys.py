@@ -150,6 +150,16 @@ def public_jwk(key: VerificationKey) -> dict[str, Any]:
     return jwk if key.not_after is None else jwk | {"exp": int(key.not_after.timestamp())}
 
 
+def private_jwk(key: SigningKey) -> dict[str, str]:
+    """RFC 7518 6.2.2, for the clients of a sandbox: our own keys are never written like this."""
+    secret = key.private_key.private_numbers().private_value.to_bytes(COORDINATE_BYTES, "big")
+    return _bare_jwk(key.private_key.public_key()) | {
+        "d": _base64url(secret),
+        "kid": key.kid,
+        "alg": ALGORITHM,
+    }
+
+
 def verification_key_from_jwk(jwk: Mapping[str, Any], purpose: Purpose) -> VerificationKey:
     """The inverse of ``public_jwk``. Raises ``KeyRefused``."""
     public_key = public_key_from_jwk(jwk)

@@ -25,7 +25,7 @@ from exchange.outbound import notify
 from exchange.pages import Pages
 from exchange.pages.views import Site
 from exchange.requirements.catalogue import load_catalogue
-from exchange.routes import consent, counter, delivery, operations, papers, trail
+from exchange.routes import catalogue, consent, counter, delivery, oauth, operations, papers, trail
 from exchange.settings import Settings, SettingsRefused
 from storage import schema
 from storage.agencies import site as read_site
@@ -80,6 +80,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     errors.install(app)
     for router in (
+        oauth.router,
+        catalogue.router,
         counter.public,
         counter.router,
         papers.router,
@@ -170,6 +172,7 @@ def _loops(parts: Parts) -> None:
 
     async def sweep() -> None:
         await tidy_up.sweep_intakes(parts.database, parts.vault)
+        await tidy_up.forget_used_tokens(parts.database)
         parts.keyring.forget_old()
         parts.vault.forget_old()
         for _, count in parts.sign_ins.owed():

@@ -62,6 +62,11 @@ _HTTP_CODES = {
     413: "BK-3005",
     415: "BK-3006",
 }
+_TOKEN_ERRORS = {
+    "BK-1010": "invalid_token",
+    "BK-1011": "invalid_dpop_proof",
+    "BK-1012": "insufficient_scope",
+}
 # A body that is refused unread is not read to its end either.
 _LARGE_BODY_BYTES = 65_536
 # Where people come with a phone: they read a page, with the status of the problem and its number.
@@ -118,9 +123,19 @@ def problem_response(
     }
     if _length(request) > _LARGE_BODY_BYTES:
         sent["Connection"] = "close"
-    if problem.status == 401:  # noqa: PLR2004
-        sent.setdefault("WWW-Authenticate", 'Berkas realm="berkas"')
+    if (challenge := _challenge(problem, request.app.state.settings.origin)) is not None:
+        sent.setdefault("WWW-Authenticate", challenge)
     return Response(orjson.dumps(body), problem.status, headers=sent, media_type=MEDIA_TYPE)
+
+
+def _challenge(problem: Problem, origin: str) -> str | None:
+    """What a machine is told of how to get in (RFC 6750 3, RFC 9449 7.1, RFC 9728 5.1); an officer's session is no scheme of
+    HTTP.
+    """
+    if problem.code not in _TOKEN_ERRORS:
+        return 'Berkas realm="berkas"' if problem.status == 401 else None  # noqa: PLR2004
+    metadata = f'resource_metadata="{origin}/.well-known/oauth-protected-resource"'
+    return f'DPoP algs="ES256", error="{_TOKEN_ERRORS[problem.code]}", {metadata}, Bearer error="{_TOKEN_ERRORS[problem.code]}", {metadata}'
 
 
 def _problem_page(

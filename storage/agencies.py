@@ -63,17 +63,6 @@ class Officer:
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
-    """An agency's back end; its keys and scopes are judged with "Who is asking"."""
-
-    id: str
-    agency_id: str
-    name: str
-    scopes: str
-    active: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Session:
     """An officer's sign-in. ``id`` is a one-way function of the cookie, which is kept nowhere."""
 
@@ -87,7 +76,6 @@ class Session:
 
 AGENCIES = FactTable(Agency, "agency")
 OFFICERS = FactTable(Officer, "officer", groups=("agency_id",), unique=("username",))
-CLIENTS = FactTable(Client, "client", groups=("agency_id",))
 SESSIONS = FactTable(Session, "session", groups=("officer_id",))
 
 

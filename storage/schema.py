@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 # Importing the nouns registers their tables.
-from storage import agencies, consents, documents, keyring, outbox, subjects, tickets
+from storage import agencies, clients, consents, documents, keyring, outbox, subjects, tickets
 from storage.database import Database, plain_url
 from storage.ledger import tables
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-TABLES = (agencies, consents, documents, keyring, outbox, subjects, tickets, tables)
+TABLES = (agencies, clients, consents, documents, keyring, outbox, subjects, tickets, tables)
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision. Stated here, and compared with the files by a test, so that a start that has nothing to migrate
 does not load Alembic (0.9 s)."""
 

@@ -20,6 +20,7 @@ for group in (run, prepare, demo, bench):
 app.add_typer(enrol.site_app, name="site")
 app.add_typer(enrol.agency_app, name="agency")
 app.add_typer(enrol.officer_app, name="officer")
+app.add_typer(enrol.client_app, name="client")
 app.add_typer(audit.app, name="log")
 app.add_typer(sandbox.app, name="sandbox")
 

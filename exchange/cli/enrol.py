@@ -1,14 +1,16 @@
-"""Sites, agencies and officers, from the command line. Each change of an agency or officer stands in the ledger."""
+"""Sites, agencies, officers and clients, from the command line. Each change but of a site stands in the ledger."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import typer
 
+from auth.scopes import SCOPES
 from auth.verdict import AccessRefused
 from exchange.app import wired
 from exchange.cli import setup
@@ -19,7 +21,9 @@ from exchange.settings import Settings
 site_app = typer.Typer(no_args_is_help=True, help="Places of service.")
 agency_app = typer.Typer(no_args_is_help=True, help="Participating agencies.")
 officer_app = typer.Typer(no_args_is_help=True, help="Counter officers.")
+client_app = typer.Typer(no_args_is_help=True, help="Agencies' back ends and the keys they sign with.")
 PASSWORD_CHARACTERS = 12
+_SCOPES = typer.Option(list(SCOPES), "--scope", help="Repeat it for several.")
 _JSON = typer.Option(True, "--json", help="The only form there is.")
 
 
@@ -135,6 +139,85 @@ def suspend_officer(username: str) -> None:
 @officer_app.command("resume")
 def resume_officer(username: str) -> None:
     _set_officer(username, active=True)
+
+
+@client_app.command("add")
+def add_client(client_id: str, agency_id: str, name: str, scope: list[str] = _SCOPES) -> None:
+    """It can do nothing before `berkas client add-key`."""
+    _with_parts(
+        lambda parts: run_site.add_client(
+            parts.keyring,
+            parts.appender,
+            client_id=client_id,
+            agency_id=agency_id,
+            name=name,
+            scopes=scope,
+        )
+    )
+    typer.echo(client_id)
+
+
+@client_app.command("add-key")
+def add_client_key(client_id: str, kid: str, public_jwk: Path) -> None:
+    """PUBLIC_JWK is a file with one public P-256 key (RFC 7517). A client may have several at once, to turn them."""
+    try:
+        jwk = json.loads(public_jwk.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        jwk = None
+    if not isinstance(jwk, dict):
+        typer.echo(f"{public_jwk} holds no JWK", err=True)
+        raise typer.Exit(1)
+    _with_parts(
+        lambda parts: run_site.add_client_key(
+            parts.keyring, parts.appender, client_id=client_id, kid=kid, jwk=jwk
+        )
+    )
+    typer.echo(f"{client_id}/{kid}")
+
+
+@client_app.command("withdraw-key")
+def withdraw_client_key(client_id: str, kid: str) -> None:
+    """With the next request it signs nobody in; its name is never used again."""
+    _with_parts(
+        lambda parts: run_site.withdraw_client_key(
+            parts.keyring, parts.appender, client_id=client_id, kid=kid
+        )
+    )
+
+
+@client_app.command("list")
+def list_clients(_as_json: bool = _JSON) -> None:
+    rows = _with_parts(lambda parts: run_site.list_clients(parts.database))
+    shown = [
+        {
+            "id": row.id,
+            "agency": row.agency_id,
+            "name": row.name,
+            "scopes": row.scopes.split(" "),
+            "active": row.active,
+        }
+        for row in rows
+    ]
+    typer.echo(json.dumps(shown, indent=2))
+
+
+@client_app.command("suspend")
+def suspend_client(client_id: str) -> None:
+    """Its tokens end with the next request, on every replica."""
+    _set_client(client_id, active=False)
+
+
+@client_app.command("resume")
+def resume_client(client_id: str) -> None:
+    _set_client(client_id, active=True)
+
+
+def _set_client(client_id: str, *, active: bool) -> None:
+    _with_parts(
+        lambda parts: run_site.set_client_active(
+            parts.keyring, parts.appender, client_id=client_id, active=active
+        )
+    )
 
 
 def _set_officer(username: str, *, active: bool) -> None:

@@ -1,4 +1,4 @@
-"""What nobody asks for, done once in a while: deliveries without an outcome, intakes without an end."""
+"""What nobody asks for, done once in a while: deliveries without an outcome, intakes without an end, what was used once and is over."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from auth.verdict import ALLOWED, Verdict
+from storage.clients import forget_used
 from storage.database import Database
 from storage.documents import end_intake, finished_intakes, forgotten_intakes
 from storage.errors import KeyMissing, StorageError
@@ -35,6 +36,12 @@ async def close_abandoned(database: Database, keyring: Keyring, appender: Append
                 await _close(keyring, appender, use)
                 closed += 1
     return closed
+
+
+async def forget_used_tokens(database: Database) -> None:
+    """Assertions and proofs that nobody would accept any more."""
+    async with database.transaction() as transaction:
+        await forget_used(transaction)
 
 
 async def _close(keyring: Keyring, appender: Appender, use: TicketUse) -> None:

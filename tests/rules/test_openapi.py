@@ -26,6 +26,11 @@ PUBLIC = {
     ("GET", "/log/checkpoint"): "public by design: a signed tree head over commitments",
     ("GET", "/log/vkey"): "the public half of the log's key",
     ("GET", "/.well-known/jwks.json"): "public keys",
+    ("GET", "/.well-known/oauth-authorization-server"): "metadata, RFC 8414",
+    ("GET", "/.well-known/openid-configuration"): "the same",
+    ("GET", "/.well-known/oauth-protected-resource"): "metadata, RFC 9728",
+    ("GET", "/.well-known/oauth-protected-resource/v1"): "the same",
+    ("POST", "/oauth/token"): "the way in of machines: needs a signed assertion, is refused without one",
     ("GET", "/.well-known/jwks-archive.json"): "public keys",
     ("GET", "/problems/{code}"): "documentation",
     ("GET", "/sandbox/inbox"): "sandbox only: not routed in production",
@@ -39,6 +44,7 @@ HIDDEN = {
 # What a stranger gets from the public ones that take a credential.
 TURNED_AWAY = {
     ("POST", "/v1/session"): 422,
+    ("POST", "/oauth/token"): 400,
     ("GET", "/p/{code}"): 410,
     ("POST", "/p/{code}"): 410,
     ("GET", "/w/{code}"): 410,

@@ -22,6 +22,7 @@ BELOW = {
     ),
     "store": ("data", "store.json", "store.new", "server.log", "lock"),
     "keys": ("root.key", ".root.key.*"),
+    "clients": ("*-backend.jwk", "*-backend.new"),
 }
 # One of these is there from the first second of the first start on.
 SIGNS = (FACTS, DRAFT, "postgres/lock", "postgres/postgres.json", "store/lock", "store/store.json")

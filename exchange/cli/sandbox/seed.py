@@ -12,15 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from auth.callers import Officer
+from auth.scopes import SCOPES
 from auth.verdict import AccessRefused
 from exchange import uploads
 from exchange.app import wired
+from exchange.cli.sandbox.client_keys import client_key
 from exchange.cli.sandbox.facts import DRAFT, FACTS, read_draft, read_facts, write_facts
 from exchange.cli.sandbox.families import Citizen, World, sandbox_world
 from exchange.deps import Parts, clock, today_at
 from exchange.flows import enrol, run_site, sign_in, take_in
 from exchange.requirements.numbers import parse_nik
 from exchange.settings import Settings, SettingsRefused
+
+CLIENTS = 3
 
 
 async def ensure(settings: Settings, *, say: Callable[[str], None]) -> None:
@@ -70,6 +74,7 @@ class _Making:
             )
         await self._agencies()
         await self._officers()
+        await self._clients()
         await self._citizens()
         return self._draft
 
@@ -112,6 +117,35 @@ class _Making:
                     role=person.role,
                     password_hash=await sign_in.hash_password(row["password"]),
                 )
+
+    async def _clients(self) -> None:
+        """The back ends of three agencies, each with the private key that it would keep."""
+        parts = self._parts
+        for agency in self._world.agencies[:CLIENTS]:
+            client_id = f"{agency.code.lower()}-backend"
+            key = client_key(self._place, client_id)
+            row = {
+                "client_id": client_id,
+                "agency": agency.id,
+                "private_jwk_file": str(key.file),
+                "scopes": list(SCOPES),
+            }
+            with _already("client_exists"):
+                await run_site.add_client(
+                    parts.keyring,
+                    parts.appender,
+                    client_id=client_id,
+                    agency_id=agency.id,
+                    name=f"Sistem {agency.code}",
+                    scopes=list(SCOPES),
+                )
+            with _already("client_key_exists"):
+                await run_site.add_client_key(
+                    parts.keyring, parts.appender, client_id=client_id, kid=key.kid, jwk=key.public
+                )
+            if row not in self._draft["clients"]:
+                self._draft["clients"].append(row)
+        self._keep()
 
     async def _citizens(self) -> None:
         parts, first = self._parts, self._draft["officers"][0]

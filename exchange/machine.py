@@ -1,0 +1,90 @@
+"""FastAPI only: an access token -> the client that calls (RFC 6750 2.1, RFC 9449 7).
+
+Everything that is wrong with a token reads the same outside; the reason goes to the operational log.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fastapi import Request
+
+from auth.callers import same_text
+from auth.client_tokens import Proof, verified_proof
+from auth.tokens import ACCESS, TokenRefused
+from auth.verdict import AccessRefused
+from exchange.deps import clock, current_officer, parts_of
+from exchange.flows.admit_client import admit
+
+_log = logging.getLogger("berkas.oauth")
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """An agency's back end, with a token that holds ``scopes``."""
+
+    client_id: str
+    agency_id: str
+    scopes: frozenset[str]
+
+
+async def current_machine(request: Request) -> Machine:
+    """Raises ``AccessRefused``. The token is judged as it is, its client and agency as they are now (A15)."""
+    parts = parts_of(request)
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    now = clock()
+    try:
+        claims = parts.desk.verify(ACCESS, token, now)
+    except TokenRefused as refused:
+        _note(refused.reason)
+        raise AccessRefused("access_token_invalid") from None
+    bound_to = claims["cnf"]["jkt"] if "cnf" in claims else None
+    if scheme.lower() != ("bearer" if bound_to is None else "dpop"):
+        _note("scheme")  # a bound token that is shown without a proof (A13)
+        raise AccessRefused("access_token_invalid")
+    proof = None if bound_to is None else _proof(request, token, bound_to, now)
+    agency_id = await admit(parts.database, claims["client_id"], proof)
+    return Machine(claims["client_id"], agency_id, frozenset(claims["scope"].split(" ")))
+
+
+def officer_or_machine(scope: str) -> Callable[[Request], Coroutine[Any, Any, None]]:
+    """The dependency of what any known caller may read: a signed-in officer, or a machine whose token holds ``scope``."""
+
+    async def known(request: Request) -> None:
+        if "authorization" not in request.headers:
+            await current_officer(request)
+        elif scope not in (await current_machine(request)).scopes:
+            raise AccessRefused("scope_missing")
+
+    return known
+
+
+def _proof(request: Request, token: str, bound_to: str, now: datetime) -> Proof:
+    proofs = request.headers.getlist("dpop")
+    if len(proofs) != 1:
+        _note("proof_count")
+        raise AccessRefused("proof_invalid")
+    try:
+        proof = verified_proof(
+            proofs[0],
+            method=request.method,
+            # From the configured origin: Host and X-Forwarded-Host are the caller's to choose.
+            uri=parts_of(request).settings.origin + request.scope["path"],
+            now=now,
+            access_token=token,
+        )
+    except TokenRefused as refused:
+        _note(refused.reason)
+        raise AccessRefused("proof_invalid") from None
+    if not same_text(proof.jkt, bound_to):
+        _note("proof_of_another_key")
+        raise AccessRefused("proof_invalid")
+    return proof
+
+
+def _note(why: str) -> None:
+    _log.info("machine refused", extra={"why": why})

@@ -1,0 +1,173 @@
+"""Agencies' back ends: the authorization server's metadata and its token endpoint (``protocols.md`` 2)."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from auth.scopes import SCOPES
+from exchange.deps import Wired, clock
+from exchange.flows.admit_client import TOKEN_LIFE_S, Denied, TokenRequest, issue_access_token
+
+router = APIRouter(tags=["OAuth"])
+
+TOKEN_PATH = "/oauth/token"  # noqa: S105 - an address
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+FORM = "application/x-www-form-urlencoded"
+MAX_PARAMETERS = 20
+_log = logging.getLogger("berkas.oauth")
+_STATUS = {"invalid_client": 401}
+_FORM_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            FORM: {
+                "schema": {
+                    "type": "object",
+                    "required": ["grant_type", "client_assertion_type", "client_assertion"],
+                    "properties": {
+                        "grant_type": {"type": "string", "const": "client_credentials"},
+                        "client_assertion_type": {"type": "string", "const": ASSERTION_TYPE},
+                        "client_assertion": {"type": "string", "maxLength": 4096},
+                        "scope": {"type": "string", "maxLength": 1024},
+                        "resource": {"type": "string", "maxLength": 1024},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+@router.get(
+    "/.well-known/oauth-authorization-server",
+    operation_id="getAuthorizationServerMetadata",
+    summary="Authorization server metadata",
+)
+async def authorization_server(parts: Wired) -> dict[str, Any]:
+    """Anyone. RFC 8414."""
+    origin = parts.settings.origin
+    return {
+        "issuer": origin,
+        "token_endpoint": origin + TOKEN_PATH,
+        "jwks_uri": f"{origin}/.well-known/jwks.json",
+        "grant_types_supported": ["client_credentials"],
+        "response_types_supported": [],
+        "scopes_supported": list(SCOPES),
+        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "token_endpoint_auth_signing_alg_values_supported": ["ES256"],
+        "dpop_signing_alg_values_supported": ["ES256"],
+    }
+
+
+@router.get(
+    "/.well-known/openid-configuration",
+    operation_id="getOpenidConfiguration",
+    summary="The same, where other libraries look",
+)
+async def openid_configuration(parts: Wired) -> dict[str, Any]:
+    """Anyone. The authorization server's metadata; there is no OpenID provider here."""
+    return await authorization_server(parts)
+
+
+@router.get(
+    "/.well-known/oauth-protected-resource",
+    operation_id="getProtectedResourceMetadata",
+    summary="Protected resource metadata",
+)
+async def protected_resource(parts: Wired) -> dict[str, Any]:
+    """Anyone. RFC 9728."""
+    return {
+        "resource": parts.settings.audience,
+        "authorization_servers": [parts.settings.origin],
+        "scopes_supported": list(SCOPES),
+        "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": ["ES256"],
+    }
+
+
+@router.get(
+    "/.well-known/oauth-protected-resource/v1",
+    operation_id="getVersionedResourceMetadata",
+    summary="The same, for a resource with a path",
+)
+async def protected_resource_of_v1(parts: Wired) -> dict[str, Any]:
+    """Anyone. RFC 9728 3.1: the path of the resource comes behind the well-known one."""
+    return await protected_resource(parts)
+
+
+@router.post(
+    TOKEN_PATH, operation_id="issueAccessToken", summary="Get an access token", openapi_extra=_FORM_BODY
+)
+async def token(request: Request, parts: Wired) -> JSONResponse:
+    """A registered client, by a signed assertion (RFC 7523); with a DPoP proof the token is bound to its key (RFC 9449).
+    The assertion and the proof are used up, on every replica.
+    """
+    sent = await _parameters(request)
+    if sent is None or sent.get("client_assertion_type", ASSERTION_TYPE) != ASSERTION_TYPE:
+        return _error(request, "invalid_request", "form")
+    if sent.get("grant_type") != "client_credentials":
+        return _error(
+            request, "unsupported_grant_type" if "grant_type" in sent else "invalid_request", "grant_type"
+        )
+    if "client_assertion" not in sent or "client_assertion_type" not in sent:
+        return _error(request, "invalid_client", "no_assertion")
+    if "authorization_details" in sent:  # RFC 9396 5: never granted in silence
+        return _error(request, "invalid_authorization_details", "authorization_details")
+    proofs = request.headers.getlist("dpop")
+    if len(proofs) > 1:
+        return _error(request, "invalid_dpop_proof", "two_proofs")
+    settings = parts.settings
+    asked = TokenRequest(
+        assertion=sent["client_assertion"],
+        client_id=sent.get("client_id"),
+        scope=sent.get("scope"),
+        resource=sent.get("resource"),
+        proof=proofs[0] if proofs else None,
+        uri=settings.origin + TOKEN_PATH,
+    )
+    answer = await issue_access_token(
+        parts.database, parts.desk, asked, issuer=settings.origin, audience=settings.audience, now=clock()
+    )
+    if isinstance(answer, Denied):
+        return _error(request, answer.error, answer.reason)
+    body = {
+        "access_token": answer.token,
+        "token_type": "DPoP" if answer.bound else "Bearer",
+        "expires_in": TOKEN_LIFE_S,
+        "scope": answer.scope,
+    }
+    return JSONResponse(body, headers={"Cache-Control": "no-store"})
+
+
+async def _parameters(request: Request) -> dict[str, str] | None:
+    """None for what is no form, or names a parameter twice (RFC 6749 3.2)."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        return None
+    try:
+        pairs = parse_qsl(
+            (await request.body()).decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=True,
+            errors="strict",
+            max_num_fields=MAX_PARAMETERS,
+        )
+    except ValueError:
+        return None
+    # A parameter without a value counts as not sent.
+    return {name: value for name, value in pairs if value} if len(dict(pairs)) == len(pairs) else None
+
+
+def _error(request: Request, error: str, reason: str) -> JSONResponse:
+    """RFC 6749 5.2. The reason is for us: a client that is not known must not learn why."""
+    request.state.problem_code = error
+    _log.info("token refused", extra={"error": error, "reason": reason})
+    status = _STATUS.get(error, 400)
+    headers = {"Cache-Control": "no-store"}
+    if status == _STATUS["invalid_client"]:
+        headers["WWW-Authenticate"] = 'Berkas realm="berkas"'
+    return JSONResponse({"error": error}, status, headers=headers)
