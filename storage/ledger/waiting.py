@@ -38,6 +38,7 @@ class Line:
         self._queue: deque[Waiting] = deque()
         self._under_way: list[Waiting] = []
         self._wake = asyncio.Event()
+        self._patient = False
         self._answered = asyncio.Event()
         self._answered.set()
 
@@ -51,11 +52,16 @@ class Line:
         loop = asyncio.get_running_loop()
         waiting = Waiting(work, loop.create_future(), time.monotonic(), left)
         self._queue.append(waiting)
-        if left:
-            loop.call_later(PATIENCE_S, self._wake.set)
-        else:
+        if not left:
             self._wake.set()
+        elif not self._patient:  # one timer for all that are left within it
+            self._patient = True
+            loop.call_later(PATIENCE_S, self._lose_patience)
         return waiting.answer
+
+    def _lose_patience(self) -> None:
+        self._patient = False
+        self._wake.set()
 
     def wake(self) -> None:
         self._wake.set()
