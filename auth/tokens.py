@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
+import orjson
 from jose import jws
 from jose.backends import ECKey
 from jose.exceptions import JOSEError
@@ -136,7 +137,7 @@ class TokenDesk:
         if type(issued_at) is not int or not 0 < issued_at < 2**33:
             raise ValueError("these claims cannot be signed: time_type")
         key = self._keys.signing_key(profile.purpose, datetime.fromtimestamp(issued_at, UTC))
-        payload = _JSON.encode(complete).encode()
+        payload = _encoded(complete)
         try:
             # Parsed again, because that is what the verifier will see: json.dumps writes NaN, and 1 and "1" alike.
             claims_to_be = parse_json(payload)
@@ -257,6 +258,18 @@ def _plain(value: object) -> dict[str, Any]:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
+def _encoded(claims: Mapping[str, Any]) -> bytes:
+    """``orjson`` takes a third of the time. What it refuses or would write as null (NaN) goes to the library that says why."""
+    try:
+        fast = orjson.dumps(claims, default=_plain, option=_NOTHING_SPECIAL)
+    except TypeError:
+        fast = b"null"
+    return _JSON.encode(claims).encode() if b"null" in fast else fast
+
+
+_NOTHING_SPECIAL = (
+    orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
+)
 _JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=_plain)
 
 

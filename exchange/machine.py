@@ -72,8 +72,8 @@ def _proof(request: Request, token: str, bound_to: str, now: datetime) -> Proof:
         proof = verified_proof(
             proofs[0],
             method=request.method,
-            # From the configured origin: Host and X-Forwarded-Host are the caller's to choose.
-            uri=parts_of(request).settings.origin + request.scope["path"],
+            # From the configured origin: Host and X-Forwarded-Host are the caller's to choose. The path as it was sent.
+            uri=parts_of(request).settings.origin + request.scope["raw_path"].decode("latin-1"),
             now=now,
             access_token=token,
         )

@@ -29,6 +29,11 @@ MAX_VERSION = 2**31 - 1
 _ADDRESS = re.compile(
     rf"/v1/documents/(?P<document_id>{DOCUMENT_ID})/versions/(?P<version>[1-9][0-9]{{0,9}})/content"
 )
+_ALWAYS = (
+    (b"content-security-policy", b"sandbox; default-src 'none'"),
+    (b"cache-control", b"no-store, private"),
+    (b"accept-ranges", b"none"),
+)
 _SUFFIXES = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
 
 
@@ -84,7 +89,8 @@ class Delivered(Response):
     """Sends the document, then puts on record how the delivery ended, whatever happened to the connection."""
 
     def __init__(self, parts: Parts, released: Released) -> None:
-        super().__init__(headers=_headers(released))
+        super().__init__()
+        self.raw_headers = _headers(released)
         self._parts = parts
         self._released = released
 
@@ -146,18 +152,16 @@ def _hung_up(receive: Receive) -> bool:
     return False
 
 
-def _headers(released: Released) -> dict[str, str]:
+def _headers(released: Released) -> list[tuple[bytes, bytes]]:
     opened, place = released.opened, released.delivery.place
     digest = base64.b64encode(bytes.fromhex(opened.sha256)).decode()
     name = f"{place.type}-{place.document_id}-{place.version}.{_SUFFIXES.get(opened.media_type, 'bin')}"
-    return {
-        "Content-Type": opened.media_type,
-        "Content-Length": str(opened.size),
-        "Content-Digest": f"sha-256=:{digest}:",
-        "ETag": f'"{opened.sha256}"',
-        "Berkas-Receipt": released.receipt,
-        "Content-Disposition": f'attachment; filename="{name}"',
-        "Content-Security-Policy": "sandbox; default-src 'none'",
-        "Cache-Control": "no-store, private",
-        "Accept-Ranges": "none",
-    }
+    return [
+        (b"content-type", opened.media_type.encode()),
+        (b"content-length", b"%d" % opened.size),
+        (b"content-digest", f"sha-256=:{digest}:".encode()),
+        (b"etag", f'"{opened.sha256}"'.encode()),
+        (b"berkas-receipt", released.receipt.encode()),
+        (b"content-disposition", f'attachment; filename="{name}"'.encode()),
+        *_ALWAYS,
+    ]

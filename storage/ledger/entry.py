@@ -24,6 +24,7 @@ ENTRY_PREFIX = b"\x01"
 EVENT_VERSION = 1
 SALT_BYTES = 32
 _DOMAIN = b"berkas-log-v1\x00"
+_PLAIN = frozenset({str, int, bool, type(None)})
 
 
 def canonical(event: Mapping[str, Any]) -> bytes:
@@ -38,8 +39,7 @@ def canonical(event: Mapping[str, Any]) -> bytes:
 
 def _refuse_floats(members: Iterable[Any]) -> None:
     for member in members:
-        kind = type(member)
-        if kind is str or kind is int or kind is bool or member is None:
+        if type(member) in _PLAIN:
             continue
         if isinstance(member, float):
             raise TypeError("an event holds no floating point numbers")

@@ -326,6 +326,11 @@ async def test_a_bound_token_needs_its_key(backend: Backend) -> None:
         await backend.reads(f"Bearer {token}", backend.proof("GET", uri, token)), "BK-1010", "invalid_token"
     )
     _problem(await backend.reads(f"DPoP {token}"), "BK-1011", "invalid_dpop_proof")
+    spelt = f"{uri}/DPMPTSP%2ENIB"  # the client's own spelling of the path, in both places
+    answer = await backend.reads(
+        f"DPoP {token}", backend.proof("GET", spelt, token), "/v1/services/DPMPTSP%2ENIB"
+    )
+    assert answer.status_code == 200, answer.text
     thief = Backend(backend.world)
     for wrong in (
         thief.proof("GET", uri, token),
