@@ -47,7 +47,7 @@ async def current_machine(request: Request) -> Machine:
         _note("scheme")  # a bound token that is shown without a proof (A13)
         raise AccessRefused("access_token_invalid")
     proof = None if bound_to is None else _proof(request, token, bound_to, now)
-    agency_id = await admit(parts.database, claims["client_id"], proof)
+    agency_id = await admit(parts.database, claims, proof)
     return Machine(claims["client_id"], agency_id, frozenset(claims["scope"].split(" ")))
 
 

@@ -43,7 +43,9 @@ CLIENT_KEYS = FactTable(ClientKey, "client_key", groups=("client_id",))
 
 
 class UsedOnce(SQLModel, table=True):
-    """An assertion or a proof that was used, on whatever replica; after ``until`` nobody would accept it again."""
+    """An assertion or a proof that was used, a token that was revoked, on whatever replica; after ``until`` nobody would accept
+    it again.
+    """
 
     __tablename__ = "used_once"
     id: str = Field(primary_key=True, sa_type=sa.Text)
@@ -88,6 +90,10 @@ async def use_once(transaction: Transaction, replay_id: str, until: datetime) ->
             until,
         )
     )
+
+
+async def was_used(reading: Reading, replay_id: str) -> bool:
+    return bool(await reading.raw.fetchval("SELECT true FROM used_once WHERE id = $1", replay_id))
 
 
 async def forget_used(transaction: Transaction) -> None:

@@ -5,18 +5,21 @@ No entry in the ledger: a token alone opens nothing that is about a person.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
 from auth.client_tokens import Proof, claimed_client, verified_assertion, verified_proof
 from auth.keys import PublicKey, public_key_from_jwk
 from auth.scopes import granted_scopes
+from auth.token_checks import LEEWAY_S
 from auth.tokens import ACCESS, TokenDesk, TokenRefused
 from auth.verdict import AccessRefused
-from storage.clients import Registered, registered, use_once
+from storage.clients import Registered, registered, use_once, was_used
 from storage.database import Database
 
 TOKEN_LIFE_S = 300
@@ -41,62 +44,128 @@ class Denied:
     reason: str
 
 
+Authenticated = Registered
+"""A client that has shown who it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A client's assertion, with the ``client_id`` beside it if there was one, and who may be its audience."""
+
+    assertion: str
+    client_id: str | None
+    audiences: Collection[str]
+
+
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
     """What was asked for; None for what was not sent. ``uri`` is the token endpoint's public address."""
 
-    assertion: str
-    client_id: str | None
     scope: str | None
     resource: str | None
     proof: str | None
     uri: str
 
 
-async def issue_access_token(
-    database: Database, desk: TokenDesk, asked: TokenRequest, *, issuer: str, audience: str, now: datetime
-) -> Granted | Denied:
-    """Every reason why a client is not who it says it is looks the same to it: an unknown one, a wrong key, a suspended
-    agency, a used assertion (A17, A19).
+async def authenticate(database: Database, shown: Shown, now: datetime) -> Authenticated | Denied:
+    """The client, whose assertion is used up. Every reason why it is not who it says it is looks the same to it: an unknown
+    one, a wrong key, a suspended agency, a used assertion (A17, A19).
     """
     try:
-        claimed = claimed_client(asked.assertion)
+        claimed = claimed_client(shown.assertion)
         async with database.reading() as reading:
             known = await registered(reading, claimed.client_id)
-        assertion = verified_assertion(asked.assertion, _keys(known), {issuer, asked.uri}, now)
+        assertion = verified_assertion(shown.assertion, _keys(known), shown.audiences, now)
     except TokenRefused as refused:
         return Denied("invalid_client", refused.reason)
-    if known is None or asked.client_id not in {None, known.client.id}:
+    if known is None or shown.client_id not in {None, known.client.id}:
         return Denied("invalid_client", "client_id")
-    proof = _proven(asked, now)
-    if isinstance(proof, Denied):
-        return proof
     if not known.active:
         return Denied("invalid_client", "suspended")
     async with database.transaction() as transaction:
-        if not await use_once(transaction, assertion.replay_id, assertion.remember_until):
-            return Denied("invalid_client", "replayed")
-        if proof is not None and not await use_once(transaction, proof.replay_id, proof.remember_until):
-            return Denied("invalid_dpop_proof", "replayed")
+        fresh = await use_once(transaction, assertion.replay_id, assertion.remember_until)
+    return known if fresh else Denied("invalid_client", "replayed")
+
+
+async def issue_access_token(
+    database: Database,
+    desk: TokenDesk,
+    asker: Authenticated,
+    asked: TokenRequest,
+    *,
+    audience: str,
+    now: datetime,
+) -> Granted | Denied:
+    """For an authenticated client; bound to the key of the proof, which is used up."""
+    proof = _proven(asked, now)
+    if isinstance(proof, Denied):
+        return proof
+    if proof is not None and not await _is_fresh(database, proof):
+        return Denied("invalid_dpop_proof", "replayed")
     if asked.resource not in {None, audience}:
         return Denied("invalid_target", "resource")
-    scopes = granted_scopes(asked.scope, known.client.scopes, bound=proof is not None)
+    scopes = granted_scopes(asked.scope, asker.client.scopes, bound=proof is not None)
     if scopes is None:
         return Denied("invalid_scope", "scope")
-    return _signed(desk, known.client.id, " ".join(scopes), proof, now)
+    return _signed(desk, asker.client.id, " ".join(scopes), proof, now)
 
 
-async def admit(database: Database, client_id: str, proof: Proof | None) -> str:
-    """The agency of a client that shows a valid token, as things are now; its proof is used up. Raises ``AccessRefused``."""
-    async with database.reading() as reading:
-        known = await registered(reading, client_id)
-    if known is None or not known.active:
+async def admit(database: Database, claims: Mapping[str, Any], proof: Proof | None) -> str:
+    """The agency of the client that a valid access token names, as things are now; its proof is used up. Raises
+    ``AccessRefused``.
+    """
+    known = await _living(database, claims)
+    if known is None:
         raise AccessRefused("access_token_invalid")
-    if proof is not None:
-        async with database.transaction() as transaction:
-            if not await use_once(transaction, proof.replay_id, proof.remember_until):
-                raise AccessRefused("proof_invalid")
+    if proof is not None and not await _is_fresh(database, proof):
+        raise AccessRefused("proof_invalid")
     return known.agency.id
+
+
+async def revoke(
+    database: Database, desk: TokenDesk, asker: Authenticated, token: str, now: datetime
+) -> None:
+    """RFC 7009: with the next request the token is refused on every replica. Says nothing of a token that is not this client's,
+    or none.
+    """
+    with contextlib.suppress(TokenRefused):
+        claims = desk.verify(ACCESS, token, now)
+        if claims["client_id"] == asker.client.id:
+            async with database.transaction() as transaction:
+                await use_once(
+                    transaction, _revoked(claims), now + timedelta(seconds=TOKEN_LIFE_S + LEEWAY_S)
+                )
+
+
+async def introspect(
+    database: Database, desk: TokenDesk, asker: Authenticated, token: str, now: datetime
+) -> Mapping[str, Any] | None:
+    """RFC 7662, for an agency with a gateway of its own: the claims of a living access token of a client of the same agency;
+    None for every other.
+    """
+    try:
+        claims = desk.verify(ACCESS, token, now)
+    except TokenRefused:
+        return None
+    known = await _living(database, claims)
+    return claims if known is not None and known.agency.id == asker.agency.id else None
+
+
+async def _living(database: Database, claims: Mapping[str, Any]) -> Registered | None:
+    async with database.reading() as reading:
+        known = await registered(reading, claims["client_id"])
+        if known is None or not known.active or await was_used(reading, _revoked(claims)):
+            return None
+    return known
+
+
+async def _is_fresh(database: Database, proof: Proof) -> bool:
+    async with database.transaction() as transaction:
+        return await use_once(transaction, proof.replay_id, proof.remember_until)
+
+
+def _revoked(claims: Mapping[str, Any]) -> str:
+    return f"revoked/{claims['jti']}"
 
 
 def _keys(known: Registered | None) -> dict[str, PublicKey]:

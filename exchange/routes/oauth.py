@@ -10,37 +10,43 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from auth.scopes import SCOPES
-from exchange.deps import Wired, clock
-from exchange.flows.admit_client import TOKEN_LIFE_S, Denied, TokenRequest, issue_access_token
+from exchange.deps import Parts, Wired, clock
+from exchange.flows import admit_client
+from exchange.flows.admit_client import TOKEN_LIFE_S, Authenticated, Denied, Shown, TokenRequest
 
 router = APIRouter(tags=["OAuth"])
 
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - an address
+REVOKE_PATH = "/oauth/revoke"
+INTROSPECT_PATH = "/oauth/introspect"
+_NO_STORE = {"Cache-Control": "no-store"}
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 FORM = "application/x-www-form-urlencoded"
 MAX_PARAMETERS = 20
 _log = logging.getLogger("berkas.oauth")
 _STATUS = {"invalid_client": 401}
-_FORM_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            FORM: {
-                "schema": {
-                    "type": "object",
-                    "required": ["grant_type", "client_assertion_type", "client_assertion"],
-                    "properties": {
-                        "grant_type": {"type": "string", "const": "client_credentials"},
-                        "client_assertion_type": {"type": "string", "const": ASSERTION_TYPE},
-                        "client_assertion": {"type": "string", "maxLength": 4096},
-                        "scope": {"type": "string", "maxLength": 1024},
-                        "resource": {"type": "string", "maxLength": 1024},
-                    },
-                }
-            }
-        },
-    }
+_ASSERTION = {
+    "client_assertion_type": {"type": "string", "const": ASSERTION_TYPE},
+    "client_assertion": {"type": "string", "maxLength": 4096},
 }
+
+
+def _form(required: list[str], **properties: Any) -> dict[str, Any]:
+    schema = {
+        "type": "object",
+        "required": [*required, *_ASSERTION],
+        "properties": {name: {"type": "string", **more} for name, more in properties.items()} | _ASSERTION,
+    }
+    return {"requestBody": {"required": True, "content": {FORM: {"schema": schema}}}}
+
+
+_FORM_BODY = _form(
+    ["grant_type"],
+    grant_type={"const": "client_credentials"},
+    scope={"maxLength": 1024},
+    resource={"maxLength": 1024},
+)
+_TOKEN_BODY = _form(["token"], token={"maxLength": 4096})
 
 
 @router.get(
@@ -61,6 +67,15 @@ async def authorization_server(parts: Wired) -> dict[str, Any]:
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": ["ES256"],
         "dpop_signing_alg_values_supported": ["ES256"],
+        **{
+            f"{name}_endpoint{suffix}": value
+            for name, path in (("revocation", REVOKE_PATH), ("introspection", INTROSPECT_PATH))
+            for suffix, value in (
+                ("", origin + path),
+                ("_auth_methods_supported", ["private_key_jwt"]),
+                ("_auth_signing_alg_values_supported", ["ES256"]),
+            )
+        },
     }
 
 
@@ -108,30 +123,28 @@ async def token(request: Request, parts: Wired) -> JSONResponse:
     The assertion and the proof are used up, on every replica.
     """
     sent = await _parameters(request)
-    if sent is None or sent.get("client_assertion_type", ASSERTION_TYPE) != ASSERTION_TYPE:
+    if sent is None:
         return _error(request, "invalid_request", "form")
     if sent.get("grant_type") != "client_credentials":
         return _error(
             request, "unsupported_grant_type" if "grant_type" in sent else "invalid_request", "grant_type"
         )
-    if "client_assertion" not in sent or "client_assertion_type" not in sent:
-        return _error(request, "invalid_client", "no_assertion")
     if "authorization_details" in sent:  # RFC 9396 5: never granted in silence
         return _error(request, "invalid_authorization_details", "authorization_details")
     proofs = request.headers.getlist("dpop")
     if len(proofs) > 1:
         return _error(request, "invalid_dpop_proof", "two_proofs")
-    settings = parts.settings
+    client = await _client(parts, sent, TOKEN_PATH)
+    if isinstance(client, Denied):
+        return _error(request, client.error, client.reason)
     asked = TokenRequest(
-        assertion=sent["client_assertion"],
-        client_id=sent.get("client_id"),
         scope=sent.get("scope"),
         resource=sent.get("resource"),
         proof=proofs[0] if proofs else None,
-        uri=settings.origin + TOKEN_PATH,
+        uri=parts.settings.origin + TOKEN_PATH,
     )
-    answer = await issue_access_token(
-        parts.database, parts.desk, asked, issuer=settings.origin, audience=settings.audience, now=clock()
+    answer = await admit_client.issue_access_token(
+        parts.database, parts.desk, client, asked, audience=parts.settings.audience, now=clock()
     )
     if isinstance(answer, Denied):
         return _error(request, answer.error, answer.reason)
@@ -141,7 +154,56 @@ async def token(request: Request, parts: Wired) -> JSONResponse:
         "expires_in": TOKEN_LIFE_S,
         "scope": answer.scope,
     }
-    return JSONResponse(body, headers={"Cache-Control": "no-store"})
+    return JSONResponse(body, headers=_NO_STORE)
+
+
+@router.post(
+    REVOKE_PATH, operation_id="revokeAccessToken", summary="Revoke an access token", openapi_extra=_TOKEN_BODY
+)
+async def revoke(request: Request, parts: Wired) -> JSONResponse:
+    """A registered client, its own tokens (RFC 7009). Always 200 for an authenticated client: it learns nothing of others'."""
+    sent = await _parameters(request)
+    if sent is None or "token" not in sent:
+        return _error(request, "invalid_request", "form")
+    client = await _client(parts, sent, REVOKE_PATH)
+    if isinstance(client, Denied):
+        return _error(request, client.error, client.reason)
+    await admit_client.revoke(parts.database, parts.desk, client, sent["token"], clock())
+    return JSONResponse({}, headers=_NO_STORE)
+
+
+@router.post(
+    INTROSPECT_PATH,
+    operation_id="introspectAccessToken",
+    summary="Look into an access token",
+    openapi_extra=_TOKEN_BODY,
+)
+async def introspect(request: Request, parts: Wired) -> JSONResponse:
+    """A registered client, tokens of its own agency's clients (RFC 7662); every other token is not active."""
+    sent = await _parameters(request)
+    if sent is None or "token" not in sent:
+        return _error(request, "invalid_request", "form")
+    client = await _client(parts, sent, INTROSPECT_PATH)
+    if isinstance(client, Denied):
+        return _error(request, client.error, client.reason)
+    claims = await admit_client.introspect(parts.database, parts.desk, client, sent["token"], clock())
+    if claims is None:
+        return JSONResponse({"active": False}, headers=_NO_STORE)
+    shown = {name: claims[name] for name in ("iss", "sub", "client_id", "aud", "iat", "exp", "jti", "scope")}
+    bound = {"cnf": {"jkt": claims["cnf"]["jkt"]}} if "cnf" in claims else {}
+    kind = "DPoP" if bound else "Bearer"
+    return JSONResponse({"active": True, "token_type": kind, **shown, **bound}, headers=_NO_STORE)
+
+
+async def _client(parts: Parts, sent: dict[str, str], path: str) -> Authenticated | Denied:
+    """Its assertion may name the issuer, the token endpoint, or the endpoint it is shown to: libraries send each of them."""
+    if "client_assertion" not in sent or sent.get("client_assertion_type") != ASSERTION_TYPE:
+        return Denied("invalid_client", "no_assertion")
+    origin = parts.settings.origin
+    shown = Shown(
+        sent["client_assertion"], sent.get("client_id"), {origin, origin + TOKEN_PATH, origin + path}
+    )
+    return await admit_client.authenticate(parts.database, shown, clock())
 
 
 async def _parameters(request: Request) -> dict[str, str] | None:
@@ -167,7 +229,7 @@ def _error(request: Request, error: str, reason: str) -> JSONResponse:
     request.state.problem_code = error
     _log.info("token refused", extra={"error": error, "reason": reason})
     status = _STATUS.get(error, 400)
-    headers = {"Cache-Control": "no-store"}
+    headers = dict(_NO_STORE)
     if status == _STATUS["invalid_client"]:
         headers["WWW-Authenticate"] = 'Berkas realm="berkas"'
     return JSONResponse({"error": error}, status, headers=headers)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,105 +17,15 @@ import pytest
 import requests
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
-from joserfc import jwt
-from joserfc.jwk import ECKey
 from oauthlib.oauth2 import BackendApplicationClient
 from requests_oauth2client import OAuth2Client, OAuth2ClientCredentialsAuth, PrivateKeyJwt
 from requests_oauthlib import OAuth2Session as OauthlibSession
 
-from auth.client_tokens import token_hash
-from auth.keys import generate_signing_key, private_jwk
 from exchange.deps import clock
 from exchange.flows import run_site, tidy_up
 from storage.clients import use_once
+from tests.backend import AGENCY, ASSERTION_TYPE, CLIENT, Backend, jose_key
 from tests.world import World
-
-AGENCY = "DPMPTSP@6472"
-CLIENT = "dpmptsp-oss"
-ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-
-
-def _key(jwk: dict[str, str]) -> ECKey:
-    members: dict[str, str | list[str]] = {**jwk}
-    return ECKey.import_key(members)
-
-
-class Backend:
-    """What an agency's back end keeps, and how it signs by hand."""
-
-    def __init__(self, world: World, client_id: str = CLIENT) -> None:
-        self.world = world
-        self.client_id = client_id
-        self.jwk = private_jwk(generate_signing_key("access", clock()))
-        self.key = _key(self.jwk)
-        self.proof_jwk = private_jwk(generate_signing_key("access", clock()))
-        self.proof_key = _key(self.proof_jwk)
-
-    @property
-    def endpoint(self) -> str:
-        return f"{self.world.origin}/oauth/token"
-
-    @property
-    def public(self) -> dict[str, str]:
-        return {name: self.jwk[name] for name in ("kty", "crv", "x", "y")}
-
-    async def registered(self, agency: str = AGENCY) -> Backend:
-        parts = self.world.parts
-        await run_site.add_client(
-            parts.keyring,
-            parts.appender,
-            client_id=self.client_id,
-            agency_id=agency,
-            name="OSS",
-            scopes=["catalog.read"],
-        )
-        await run_site.add_client_key(
-            parts.keyring, parts.appender, client_id=self.client_id, kid=self.jwk["kid"], jwk=self.public
-        )
-        return self
-
-    def assertion(self, **changes: Any) -> str:
-        now = int(time.time())
-        claims = {
-            "iss": self.client_id, "sub": self.client_id, "aud": self.world.origin,
-            "iat": now, "exp": now + 60, "jti": secrets.token_urlsafe(16),
-        }  # fmt: skip
-        return jwt.encode({"alg": "ES256", "kid": self.jwk["kid"]}, claims | changes, self.key)
-
-    def proof(self, method: str, uri: str, token: str | None = None, **changes: Any) -> str:
-        jwk = {name: self.proof_jwk[name] for name in ("kty", "crv", "x", "y")}
-        claims: dict[str, Any] = {
-            "jti": secrets.token_urlsafe(16),
-            "htm": method,
-            "htu": uri,
-            "iat": int(time.time()),
-        }
-        claims |= {} if token is None else {"ath": token_hash(token)}
-        return jwt.encode({"alg": "ES256", "typ": "dpop+jwt", "jwk": jwk}, claims | changes, self.proof_key)
-
-    def form(self, **changes: str) -> dict[str, str]:
-        form = {
-            "grant_type": "client_credentials",
-            "client_assertion_type": ASSERTION_TYPE,
-            "client_assertion": "",
-        }
-        return form | {"client_assertion": self.assertion()} | changes
-
-    async def asks(self, form: dict[str, str] | None = None, *, proof: str | None = None) -> httpx.Response:
-        headers = {} if proof is None else {"DPoP": proof}
-        return await self.world.client.post("/oauth/token", data=form or self.form(), headers=headers)
-
-    async def token(self, *, bound: bool = False) -> str:
-        answer = await self.asks(proof=self.proof("POST", self.endpoint) if bound else None)
-        assert answer.status_code == 200, answer.text
-        token: str = answer.json()["access_token"]
-        return token
-
-    async def reads(
-        self, authorization: str, proof: str | None = None, path: str = "/v1/services"
-    ) -> httpx.Response:
-        headers = {"Authorization": authorization} | ({} if proof is None else {"DPoP": proof})
-        return await self.world.client.get(path, headers=headers)
 
 
 @pytest.fixture
@@ -216,6 +125,7 @@ CLIENT_REFUSALS: dict[str, Callable[[Backend], dict[str, str]]] = {
     "another client_id beside it": lambda b: {"client_id": "another"},
     "no assertion": lambda b: {"client_assertion": ""},
     "no text of a token": lambda b: {"client_assertion": "x"},
+    "another assertion type": lambda b: {"client_assertion_type": "urn:x"},
     "a secret": lambda b: {"client_assertion": "", "client_secret": "guess"},
 }  # fmt: skip
 
@@ -234,7 +144,6 @@ async def test_who_is_not_the_client_is_told_nothing(
 FORM_REFUSALS: list[tuple[str, dict[str, str], str]] = [
     ("another grant", {"grant_type": "password"}, "unsupported_grant_type"),
     ("no grant", {"grant_type": ""}, "invalid_request"),
-    ("another assertion type", {"client_assertion_type": "urn:x"}, "invalid_request"),
     ("A18 an unknown scope", {"scope": "catalog.read documents.write"}, "invalid_scope"),
     ("a scope twice", {"scope": "catalog.read catalog.read"}, "invalid_scope"),
     ("A18 another resource", {"resource": "https://other.example/v1"}, "invalid_target"),
@@ -303,6 +212,74 @@ async def test_what_is_over_is_forgotten(backend: Backend) -> None:
     assert len(kept) == 1
     assert "over" not in kept
     _refused(await backend.asks(form), "invalid_client", 401)
+
+
+# revocation and introspection
+
+
+async def _shows(side: Backend, path: str, token: str) -> httpx.Response:
+    return await side.world.client.post(path, data=side.form(token=token))
+
+
+async def test_a_revoked_token_ends_with_the_next_request(backend: Backend) -> None:
+    """RFC 7009, by a library: its own tokens, bound or not, and nobody else's."""
+    other = await Backend(backend.world, "polri-skck").registered("POLRI@6472")
+    token = await backend.token()
+    for stranger in ("x", token + "x", await other.token()):
+        assert (await _shows(backend, "/oauth/revoke", stranger)).status_code == 200
+    assert (await _shows(other, "/oauth/revoke", token)).status_code == 200
+    assert (await backend.reads(f"Bearer {token}")).status_code == 200
+
+    def use() -> bool:
+        client = OAuth2Client(
+            token_endpoint=backend.endpoint,
+            revocation_endpoint=f"{backend.world.origin}/oauth/revoke",
+            auth=PrivateKeyJwt(CLIENT, private_jwk={**backend.jwk, "alg": "ES256"}),
+            testing=True,
+        )
+        return bool(client.revoke_access_token(token))
+
+    assert await asyncio.to_thread(use)
+    _problem(await backend.reads(f"Bearer {token}"), "BK-1010", "invalid_token")
+    assert (await backend.reads(f"Bearer {await backend.token()}")).status_code == 200
+
+
+async def test_introspection_is_for_the_own_agency(backend: Backend) -> None:
+    """RFC 7662; another agency's token, a revoked one, a suspended client's, and none read the same."""
+    other = await Backend(backend.world, "polri-skck").registered("POLRI@6472")
+    sibling = await Backend(backend.world, "dpmptsp-gateway").registered()
+    token = await backend.token(bound=True)
+    told = (await _shows(sibling, "/oauth/introspect", token)).json()
+    assert (told["active"], told["client_id"], told["token_type"]) == (True, CLIENT, "DPoP")
+    assert told["cnf"] == {"jkt": jose_key(backend.proof_jwk).thumbprint()}
+    dead = {"active": False}
+    assert (await _shows(other, "/oauth/introspect", token)).json() == dead
+    assert (await _shows(sibling, "/oauth/introspect", "x")).json() == dead
+    await _shows(backend, "/oauth/revoke", token)
+    assert (await _shows(sibling, "/oauth/introspect", token)).json() == dead
+    token = await backend.token()
+    parts = backend.world.parts
+    await run_site.set_client_active(parts.keyring, parts.appender, client_id=CLIENT, active=False)
+    assert (await _shows(sibling, "/oauth/introspect", token)).json() == dead
+
+
+@pytest.mark.parametrize("path", ["/oauth/revoke", "/oauth/introspect"])
+async def test_only_a_client_is_heard(backend: Backend, path: str) -> None:
+    token = await backend.token()
+    for form, error, status in (
+        ({"token": token}, "invalid_client", 401),
+        (
+            backend.form(token=token, client_assertion=Backend(backend.world).assertion()),
+            "invalid_client",
+            401,
+        ),
+        (backend.form(), "invalid_request", 400),
+    ):
+        _refused(await backend.world.client.post(path, data=form), error, status)
+    used = backend.form(token="x")
+    assert (await backend.world.client.post(path, data=used)).status_code == 200
+    _refused(await backend.world.client.post(path, data=used), "invalid_client", 401)
+    assert (await backend.reads(f"Bearer {token}")).status_code == 200
 
 
 # who is turned away at the API

@@ -32,6 +32,8 @@ PUBLIC = {
     ("GET", "/.well-known/oauth-protected-resource/v1"): "the same",
     ("POST", "/oauth/token"): "the way in of machines: needs a signed assertion, is refused without one",
     ("GET", "/.well-known/jwks-archive.json"): "public keys",
+    ("POST", "/oauth/revoke"): "the same: only a client that shows who it is is heard",
+    ("POST", "/oauth/introspect"): "the same",
     ("GET", "/problems/{code}"): "documentation",
     ("GET", "/sandbox/inbox"): "sandbox only: not routed in production",
 }
@@ -45,6 +47,8 @@ HIDDEN = {
 TURNED_AWAY = {
     ("POST", "/v1/session"): 422,
     ("POST", "/oauth/token"): 400,
+    ("POST", "/oauth/revoke"): 400,
+    ("POST", "/oauth/introspect"): 400,
     ("GET", "/p/{code}"): 410,
     ("POST", "/p/{code}"): 410,
     ("GET", "/w/{code}"): 410,
