@@ -145,7 +145,7 @@ def signing_key_from_bytes(data: bytes, purpose: Purpose, not_before: datetime) 
 
 def public_jwk(key: VerificationKey) -> dict[str, Any]:
     """RFC 7517 with ``nbf``, and ``exp`` of a retired key (seconds since 1970)."""
-    jwk: dict[str, Any] = _bare_jwk(key.public_key)
+    jwk: dict[str, Any] = bare_jwk(key.public_key)
     jwk |= {"kid": key.kid, "alg": ALGORITHM, "use": "sig", "nbf": int(key.not_before.timestamp())}
     return jwk if key.not_after is None else jwk | {"exp": int(key.not_after.timestamp())}
 
@@ -153,7 +153,7 @@ def public_jwk(key: VerificationKey) -> dict[str, Any]:
 def private_jwk(key: SigningKey) -> dict[str, str]:
     """RFC 7518 6.2.2, for the clients of a sandbox: our own keys are never written like this."""
     secret = key.private_key.private_numbers().private_value.to_bytes(COORDINATE_BYTES, "big")
-    return _bare_jwk(key.private_key.public_key()) | {
+    return bare_jwk(key.private_key.public_key()) | {
         "d": _base64url(secret),
         "kid": key.kid,
         "alg": ALGORITHM,
@@ -191,7 +191,7 @@ def public_key_from_jwk(jwk: Mapping[str, Any]) -> ec.EllipticCurvePublicKey:
 
 def thumbprint(key: ec.EllipticCurvePublicKey) -> str:
     """RFC 7638 3: SHA-256 over the required members in lexicographic order, base64url, 43 characters."""
-    canonical = json.dumps(_bare_jwk(key), sort_keys=True, separators=(",", ":")).encode()
+    canonical = json.dumps(bare_jwk(key), sort_keys=True, separators=(",", ":")).encode()
     return _base64url(hashlib.sha256(canonical).digest())
 
 
@@ -208,7 +208,7 @@ def _signing_key(key: ec.EllipticCurvePrivateKey, purpose: Purpose, not_before: 
     return SigningKey(thumbprint(p256(key.public_key())), purpose, key, not_before)
 
 
-def _bare_jwk(key: ec.EllipticCurvePublicKey) -> dict[str, Any]:
+def bare_jwk(key: ec.EllipticCurvePublicKey) -> dict[str, Any]:
     numbers = key.public_numbers()
     x, y = (_base64url(number.to_bytes(COORDINATE_BYTES, "big")) for number in (numbers.x, numbers.y))
     return {"crv": "P-256", "kty": "EC", "x": x, "y": y}

@@ -105,12 +105,18 @@ class TicketHolder:
     officer: Officer
 
 
+def authorization_of(request: Request) -> str:
+    """Empty when there is none, or several: which of them was meant is not for us to choose."""
+    sent = request.headers.getlist("authorization")
+    return sent[0] if len(sent) == 1 else ""
+
+
 async def ticket_holder(request: Request) -> TicketHolder:
     """Raises ``AccessRefused``. No database: everything about the session is judged in the release's own batch, the
     ticket's end too, so that an expired ticket of a known holder leaves its entry.
     """
     parts = parts_of(request)
-    header = request.headers.get("authorization", "")
+    header = authorization_of(request)
     if header[: len(BEARER)].lower() != BEARER:
         raise AccessRefused("ticket_invalid")
     try:

@@ -22,6 +22,7 @@ from storage.ids import ulid
 # JSON and forms are small; only the intake streams, under its own limits.
 PLAIN_BODY_LIMIT_BYTES = 65_536
 PLAIN_BODY_LIMIT_S = 10.0
+HEAD_LIMIT_BYTES = 65_536  # the longest ticket takes 16 KB
 _INTAKE = b"/v1/subjects/"
 
 _HEADERS = [
@@ -37,16 +38,46 @@ _log = logging.getLogger("berkas.access")
 
 
 class Protocol(HttpToolsProtocol):
-    """HTTP/1.1 that forgives a body longer than announced: the surplus is thrown away, the request under way is
+    """HTTP/1.1 with a limit for a request's head (what one read brings, and 64 KB), that forgives a body longer than announced: the surplus is thrown away, the request under way is
     answered, and the connection ends. (Without this the surplus is read as a broken next request and its 400 takes the
     place of the answer.)
     """
 
     surplus = False
+    in_head = True
+    head_bytes = 0
 
     def data_received(self, data: bytes) -> None:
-        if not self.surplus:
-            super().data_received(data)
+        if self.surplus:
+            return
+        self.head_bytes += len(data)
+        super().data_received(data)
+        if self.in_head and self.head_bytes > HEAD_LIMIT_BYTES:
+            self._refuse_head()
+
+    def on_message_begin(self) -> None:
+        self.in_head, self.head_bytes = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self.in_head = False
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self.in_head = False
+        super().on_body(body)
+
+    def on_chunk_complete(self) -> None:
+        self.in_head, self.head_bytes = True, 0  # what comes now may be the fields behind the last chunk
+
+    def _refuse_head(self) -> None:
+        """The parser joins a field piece by piece: one line of 60 MB stopped everybody for four seconds."""
+        self.surplus = True
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.write(
+                b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            )
+        self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         cycle = self.cycle
@@ -93,6 +124,8 @@ class Edge:
             await send(message)
 
         try:
+            if scope["path"].endswith("\n"):  # a route's pattern ends before a last line feed too
+                raise HTTPException(404)
             await self._app(scope, _limited(scope, receive), sent)
         except Exception as error:
             if started:  # a delivery that broke off: only the end of the connection can say so now

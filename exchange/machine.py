@@ -17,7 +17,7 @@ from auth.callers import same_text
 from auth.client_tokens import Proof, verified_proof
 from auth.tokens import ACCESS, TokenRefused
 from auth.verdict import AccessRefused
-from exchange.deps import clock, current_officer, parts_of
+from exchange.deps import authorization_of, clock, current_officer, parts_of
 from exchange.flows.admit_client import admit
 
 _log = logging.getLogger("berkas.oauth")
@@ -35,7 +35,7 @@ class Machine:
 async def current_machine(request: Request) -> Machine:
     """Raises ``AccessRefused``. The token is judged as it is, its client and agency as they are now (A15)."""
     parts = parts_of(request)
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    scheme, _, token = authorization_of(request).partition(" ")
     now = clock()
     try:
         claims = parts.desk.verify(ACCESS, token, now)

@@ -76,9 +76,15 @@ async def registered(reading: Reading, client_id: str) -> Registered | None:
     return Registered(clients[0], agencies[0], {key.kid: key.jwk for key in keys if key.active})
 
 
-async def all_clients(reading: Reading) -> list[Client]:
-    rows = await reading.raw.fetch("SELECT id FROM client ORDER BY id")
-    return await CLIENTS.load(reading.raw, "id", [row["id"] for row in rows])
+async def all_clients(reading: Reading) -> list[tuple[Client, list[ClientKey]]]:
+    """Each with all its keys, withdrawn ones too."""
+    ids = [row["id"] for row in await reading.raw.fetch("SELECT id FROM client")]
+    clients = await CLIENTS.load(reading.raw, "id", ids)
+    keys = await CLIENT_KEYS.load(reading.raw, "client_id", ids)
+    return [
+        (client, sorted((key for key in keys if key.client_id == client.id), key=lambda key: key.added_at))
+        for client in sorted(clients, key=lambda client: client.id)
+    ]
 
 
 async def use_once(transaction: Transaction, replay_id: str, until: datetime) -> bool:

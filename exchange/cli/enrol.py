@@ -16,6 +16,7 @@ from exchange.app import wired
 from exchange.cli import setup
 from exchange.deps import Parts
 from exchange.flows import run_site, sign_in
+from exchange.problems import problem_for
 from exchange.settings import Settings
 
 site_app = typer.Typer(no_args_is_help=True, help="Places of service.")
@@ -162,7 +163,7 @@ def add_client_key(client_id: str, kid: str, public_jwk: Path) -> None:
     """PUBLIC_JWK is a file with one public P-256 key (RFC 7517). A client may have several at once, to turn them."""
     try:
         jwk = json.loads(public_jwk.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         jwk = None
     if not isinstance(jwk, dict):
         typer.echo(f"{public_jwk} holds no JWK", err=True)
@@ -195,8 +196,9 @@ def list_clients(_as_json: bool = _JSON) -> None:
             "name": row.name,
             "scopes": row.scopes.split(" "),
             "active": row.active,
+            "keys": [{"kid": key.kid, "active": key.active} for key in keys],
         }
-        for row in rows
+        for row, keys in rows
     ]
     typer.echo(json.dumps(shown, indent=2))
 
@@ -237,5 +239,6 @@ def _with_parts(work: Callable[[Parts], Awaitable[Any]]) -> Any:
         with setup.reachable() as settings:
             return asyncio.run(run(settings))
     except AccessRefused as refused:
-        typer.echo(f"refused: {refused.reason}", err=True)
+        problem = problem_for(refused.reason)
+        typer.echo(f"refused: {refused.reason}. {problem.remedy_en} ({problem.code})", err=True)
         raise typer.Exit(1) from None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from auth.keys import KeyRefused, public_key_from_jwk
+from auth.keys import KeyRefused, bare_jwk, public_key_from_jwk
 from auth.scopes import SCOPES
 from auth.verdict import ALLOWED, Refused, Verdict
 from storage.agencies import (
@@ -203,28 +203,33 @@ async def set_client_active(keyring: Keyring, appender: Appender, *, client_id: 
 async def add_client_key(
     keyring: Keyring, appender: Appender, *, client_id: str, kid: str, jwk: Mapping[str, object]
 ) -> None:
-    """Only a P-256 public key (A12); beside those that the client has, so that it can turn them. Raises ``AccessRefused``."""
+    """Only a P-256 public key (A12), and one that the client never had: a key that was withdrawn must not come back under
+    another name. Raises ``AccessRefused``.
+    """
     try:
-        public_key_from_jwk(jwk)
-        fit = CLIENT_ID.fullmatch(kid) is not None
+        key = public_key_from_jwk(jwk)
+        kept = Json(json.dumps(bare_jwk(key), sort_keys=True)) if CLIENT_ID.fullmatch(kid) else None
     except KeyRefused:
-        fit = False
+        kept = None
     key_id = f"{client_id}/{kid}"
 
     def judge(facts: Facts, _now: datetime) -> Verdict:
-        if not fit:
+        if kept is None:
             return Refused("client_key_refused")
         if facts.get(CLIENTS, client_id) is None:
             return Refused("client_unknown")
-        return ALLOWED if facts.get(CLIENT_KEYS, key_id) is None else Refused("client_key_exists")
+        had = facts.group(CLIENT_KEYS, "client_id", client_id)
+        if any(key.id == key_id or key.jwk == kept for key in had):
+            return Refused("client_key_exists")
+        return ALLOWED
 
     def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
-        kept = Json(json.dumps(dict(jwk), sort_keys=True))
+        assert kept is not None  # noqa: S101 - judged
         facts.put(CLIENT_KEYS, ClientKey(key_id, client_id, kid, kept, now, active=True))
 
     await _administer(
         keyring, appender, "key", {"act": "add", "client": client_id, "kid": kid},
-        [Need(CLIENTS, client_id), Need(CLIENT_KEYS, key_id)], judge, apply,
+        [Need(CLIENTS, client_id), Need(CLIENT_KEYS, client_id, "client_id")], judge, apply,
     )  # fmt: skip
 
 
@@ -260,7 +265,7 @@ async def list_officers(database: Database) -> list[Officer]:
         return await all_officers(reading)
 
 
-async def list_clients(database: Database) -> list[Client]:
+async def list_clients(database: Database) -> list[tuple[Client, list[ClientKey]]]:
     async with database.reading() as reading:
         return await all_clients(reading)
 

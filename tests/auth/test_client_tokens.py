@@ -152,6 +152,7 @@ ASSERTION_ATTACKS: list[tuple[str, Callable[[], Any], str]] = [
     ],
     ("A07 typ of an access token", lambda: assertion(header=A_HEADER | {"typ": "at+jwt"}), "typ"),
     ("A07 typ of a proof", lambda: assertion(header=A_HEADER | {"typ": "dpop+jwt"}), "typ"),
+    ("a typ that is null", lambda: assertion(header=A_HEADER | {"typ": None}), "typ"),
     ("a typ that is no text", lambda: assertion(header=A_HEADER | {"typ": ["JWT"]}), "typ"),
     ("A17 signed by another", lambda: assertion(key=STRANGER), "signature"),
     ("A08 another payload", lambda: changed(assertion()), "signature"),

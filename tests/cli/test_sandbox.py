@@ -147,7 +147,12 @@ def test_clients_by_the_command_line(sandbox: Sandbox, tmp_path: Path) -> None:
     private = json.loads(Path(facts["clients"][0]["private_jwk_file"]).read_text())
     public = tmp_path / "public.jwk"
     assert sandbox.run("client", "add", "dpmptsp-oss", "DPMPTSP@6472", "OSS").returncode == 0
-    for content, code in (("no json", 1), (json.dumps(private), 1), (json.dumps([private]), 1)):
+    for content, code in (
+        ("no json", 1),
+        (json.dumps(private), 1),
+        (json.dumps([private]), 1),
+        ("[" * 200_000, 1),
+    ):
         public.write_text(content)
         assert sandbox.run("client", "add-key", "dpmptsp-oss", "k1", str(public)).returncode == code
     public.write_text(json.dumps({name: private[name] for name in ("kty", "crv", "x", "y")}))
@@ -156,9 +161,13 @@ def test_clients_by_the_command_line(sandbox: Sandbox, tmp_path: Path) -> None:
     assert sandbox.run("client", "suspend", "dpmptsp-oss").returncode == 0
     rows = {row["id"]: row for row in json.loads(sandbox.run("client", "list").stdout)}
     assert rows["dpmptsp-oss"]["active"] is False
+    assert rows["dpmptsp-oss"]["keys"] == [{"kid": "k1", "active": False}]
     assert sandbox.run("client", "resume", "dpmptsp-oss").returncode == 0
     refused = sandbox.run("client", "add", "dpmptsp-oss", "DPMPTSP@6472", "OSS")
-    assert (refused.returncode, refused.stderr.strip()) == (1, "refused: client_exists")
+    assert (refused.returncode, refused.stderr.strip()) == (
+        1,
+        "refused: client_exists. Use the one that exists. (BK-1008)",
+    )
 
 
 def test_log_verify_and_checkpoint(sandbox: Sandbox) -> None:

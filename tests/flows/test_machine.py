@@ -126,6 +126,7 @@ CLIENT_REFUSALS: dict[str, Callable[[Backend], dict[str, str]]] = {
     "no assertion": lambda b: {"client_assertion": ""},
     "no text of a token": lambda b: {"client_assertion": "x"},
     "another assertion type": lambda b: {"client_assertion_type": "urn:x"},
+    "a secret beside it": lambda b: {"client_secret": "guess"},
     "a secret": lambda b: {"client_assertion": "", "client_secret": "guess"},
 }  # fmt: skip
 
@@ -346,6 +347,23 @@ async def test_a_plain_token_is_shown_plainly(backend: Backend) -> None:
         _problem(await backend.reads(authorization), "BK-1010", "invalid_token")
 
 
+async def test_two_authorizations_are_none(backend: Backend) -> None:
+    """Which of them was meant is not for us to choose, and a proxy may choose otherwise."""
+    token = await backend.token()
+    for other in ("Bearer x", f"Bearer {token}"):
+        for headers in ([f"Bearer {token}", other], [other, f"Bearer {token}"]):
+            answer = await backend.world.client.get(
+                "/v1/services", headers=[("Authorization", h) for h in headers]
+            )
+            _problem(answer, "BK-1010", "invalid_token")
+
+
+async def test_an_address_with_a_line_feed_is_another(backend: Backend) -> None:
+    """A route's pattern lets one pass at its end; seen answering 200."""
+    assert (await backend.world.client.post("/oauth/token%0a", data=backend.form())).status_code == 404
+    assert (await backend.reads(f"Bearer {await backend.token()}", path="/v1/services%0a")).status_code == 404
+
+
 async def test_a_token_opens_nothing_else(backend: Backend) -> None:
     """A07, A34: not what officers do, not a paper."""
     token = await backend.token()
@@ -431,8 +449,10 @@ async def test_registering_stands_in_the_ledger_and_refuses(backend: Backend) ->
         (client(scopes=[]), "scope_unknown"),
         (key(client_id="nobody"), "client_unknown"),
         (key(kid=backend.jwk["kid"]), "client_key_exists"),
+        (key(), "client_key_exists"),  # the same key under another name would outlive its withdrawal
         (key(kid="two words"), "client_key_refused"),
         (key(jwk=backend.jwk), "client_key_refused"),  # the private one
+        (key(kid="two words", jwk=Backend(backend.world).public), "client_key_refused"),
         (key(jwk={"kty": "RSA", "n": "AQAB", "e": "AQAB"}), "client_key_refused"),
         (key(jwk=backend.public | {"crv": "P-384"}), "client_key_refused"),
         (key(jwk=backend.public | {"x": backend.public["y"]}), "client_key_refused"),
@@ -442,4 +462,4 @@ async def test_registering_stands_in_the_ledger_and_refuses(backend: Backend) ->
             await attempt
         assert refused.value.reason == reason
     assert len(await backend.world.entries()) == before + len(refusals)
-    assert [row.id for row in await run_site.list_clients(parts.database)] == [CLIENT]
+    assert [row.id for row, _ in await run_site.list_clients(parts.database)] == [CLIENT]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
@@ -233,3 +234,39 @@ async def test_an_address_that_is_more_than_one(world: World, address: str) -> N
     officer = await world.officer()
     body = {"nik": NIK, "name": "Warga Contoh", "contacts": [{"channel": "email", "value": address}]}
     assert _code(await officer.post("/v1/subjects", json=body))[0] == 422
+
+
+@pytest.mark.parametrize("where", ["a field", "a field's name", "the address", "behind a chunk"])
+async def test_a_head_without_end_is_cut_off(world: World, where: str) -> None:
+    """One connection with a line of 60 MB held everybody up for four seconds, and the health check answered 503."""
+    host, _, port = world.origin.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    begin = {
+        "a field": b"GET / HTTP/1.1\r\nHost: x\r\nX: ",
+        "a field's name": b"GET / HTTP/1.1\r\nHost: x\r\nX",
+        "the address": b"GET /",
+        "behind a chunk": b"POST /v1/session HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\nX: ",
+    }[where]
+    writer.write(begin)
+    sent = 0
+    with contextlib.suppress(ConnectionError):
+        for _ in range(160):
+            writer.write(b"a" * 65_536)
+            await writer.drain()
+            sent += 65_536
+            await asyncio.sleep(0.001)
+    assert sent < 8_000_000, "it was read to its end"
+    answer = b""
+    with contextlib.suppress(ConnectionError):
+        answer = await asyncio.wait_for(reader.read(), 5)
+    assert b" 200 " not in answer
+    if where != "behind a chunk" and answer:
+        assert answer.startswith(b"HTTP/1.1 4")
+    writer.close()
+    assert (await world.client.get("/health/live")).status_code == 200
+
+
+async def test_a_long_but_honest_head_passes(world: World) -> None:
+    """A ticket of 50 documents and its proxy's fields."""
+    answer = await world.client.get("/health/live", headers={"X-Long": "a" * 30_000})
+    assert answer.status_code == 200
