@@ -12,9 +12,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from typer.testing import CliRunner
 
 from exchange.cli import run as cli_run
 from exchange.cli.demo.story import _sample
+from exchange.cli.enrol import client_app
 from exchange.cli.sandbox.facts import write_facts
 from exchange.settings import Settings
 from storage import schema
@@ -147,14 +149,14 @@ def test_clients_by_the_command_line(sandbox: Sandbox, tmp_path: Path) -> None:
     private = json.loads(Path(facts["clients"][0]["private_jwk_file"]).read_text())
     public = tmp_path / "public.jwk"
     assert sandbox.run("client", "add", "dpmptsp-oss", "DPMPTSP@6472", "OSS").returncode == 0
-    for content, code in (
-        ("no json", 1),
-        (json.dumps(private), 1),
-        (json.dumps([private]), 1),
-        ("[" * 200_000, 1),
-    ):
+    # Refused before anything is asked of the database.
+    for content in ("no json", json.dumps([private]), "[" * 200_000):
         public.write_text(content)
-        assert sandbox.run("client", "add-key", "dpmptsp-oss", "k1", str(public)).returncode == code
+        told = CliRunner().invoke(client_app, ["add-key", "dpmptsp-oss", "k1", str(public)])
+        assert told.exit_code == 1, content[:10]
+        assert isinstance(told.exception, SystemExit), content[:10]
+    public.write_text(json.dumps(private))
+    assert sandbox.run("client", "add-key", "dpmptsp-oss", "k1", str(public)).returncode == 1
     public.write_text(json.dumps({name: private[name] for name in ("kty", "crv", "x", "y")}))
     assert sandbox.run("client", "add-key", "dpmptsp-oss", "k1", str(public)).returncode == 0
     assert sandbox.run("client", "withdraw-key", "dpmptsp-oss", "k1").returncode == 0

@@ -131,14 +131,13 @@ CLIENT_REFUSALS: dict[str, Callable[[Backend], dict[str, str]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("changes", CLIENT_REFUSALS.values(), ids=CLIENT_REFUSALS)
-async def test_who_is_not_the_client_is_told_nothing(
-    backend: Backend, changes: Callable[[Backend], dict[str, str]]
-) -> None:
+async def test_who_is_not_the_client_is_told_nothing(backend: Backend) -> None:
     """A17, A19: an unknown client, a wrong key and a suspended agency read the same."""
-    answer = await backend.asks(backend.form(**changes(backend)))
-    _refused(answer, "invalid_client", 401)
-    assert answer.headers["www-authenticate"]
+    for name, changes in CLIENT_REFUSALS.items():
+        answer = await backend.asks(backend.form(**changes(backend)))
+        assert answer.status_code == 401, name
+        _refused(answer, "invalid_client", 401)
+        assert answer.headers["www-authenticate"]
     assert (await backend.asks()).status_code == 200
 
 
@@ -152,11 +151,11 @@ FORM_REFUSALS: list[tuple[str, dict[str, str], str]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("changes", "error"), [c[1:] for c in FORM_REFUSALS], ids=[c[0] for c in FORM_REFUSALS]
-)
-async def test_what_is_not_granted(backend: Backend, changes: dict[str, str], error: str) -> None:
-    _refused(await backend.asks(backend.form(**changes)), error)
+async def test_what_is_not_granted(backend: Backend) -> None:
+    for name, changes, error in FORM_REFUSALS:
+        answer = await backend.asks(backend.form(**changes))
+        assert answer.status_code == 400, name
+        _refused(answer, error)
 
 
 async def test_what_is_no_form(backend: Backend) -> None:
