@@ -85,7 +85,8 @@ class Reads:
             except ConnectionError:
                 if connection.heard_bytes:
                     raise
-                connection = await self._connection()
+                # A fresh one: whatever closed this connection may have closed every idle one.
+                connection = await self._connect()
                 await connection.ask(request, size, target)
         except BaseException as error:
             self._put_back(connection)
@@ -111,6 +112,10 @@ class Reads:
             if loop.time() - connection.idle_since_s < KEPT_IDLE_S:
                 return connection
             connection.close()
+        return await self._connect()
+
+    async def _connect(self) -> ReadConnection:
+        loop = asyncio.get_running_loop()
         async with asyncio.timeout(self._patience.connect_s):
             _, connection = await loop.create_connection(
                 lambda: ReadConnection(loop, self._patience.read_s, self._forget),

@@ -202,6 +202,24 @@ async def test_asked_again_only_when_nothing_was_heard() -> None:
         assert server.requests == 1
 
 
+async def test_asked_again_on_a_fresh_connection() -> None:
+    """A store that restarts has closed every idle one. Wrong version: the second try takes the next of them."""
+    together = asyncio.Event()
+
+    async def both(writer: asyncio.StreamWriter) -> None:
+        if server.requests == 2:
+            together.set()
+        await together.wait()
+        writer.write(GOOD)
+
+    server = Scripted(both, both, says(then="close"), says(GOOD), says(then="close"))
+    async with reading(server) as reads:
+        await asyncio.gather(*(reads.whole(REQUEST, len(BODY)) for _ in range(2)))
+        assert server.connections == 2
+        assert await reads.whole(REQUEST, len(BODY)) == BODY
+    assert (server.connections, server.requests) == (3, 4)
+
+
 async def test_an_idle_connection_that_the_store_closed_costs_nothing() -> None:
     server = Scripted(says(GOOD, then="close"), says(GOOD))
     async with reading(server) as reads:
