@@ -209,6 +209,7 @@ def _signing_key(key: ec.EllipticCurvePrivateKey, purpose: Purpose, not_before: 
 
 
 def bare_jwk(key: ec.EllipticCurvePublicKey) -> dict[str, Any]:
+    """The four members that a thumbprint is made of (RFC 7638 3.2)."""
     numbers = key.public_numbers()
     x, y = (_base64url(number.to_bytes(COORDINATE_BYTES, "big")) for number in (numbers.x, numbers.y))
     return {"crv": "P-256", "kty": "EC", "x": x, "y": y}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -133,7 +134,7 @@ def _challenge(problem: Problem, origin: str) -> str | None:
     HTTP.
     """
     if problem.code not in _TOKEN_ERRORS:
-        return 'Berkas realm="berkas"' if problem.status == 401 else None  # noqa: PLR2004
+        return 'Berkas realm="berkas"' if problem.status == HTTPStatus.UNAUTHORIZED else None
     metadata = f'resource_metadata="{origin}/.well-known/oauth-protected-resource"'
     return f'DPoP algs="ES256", error="{_TOKEN_ERRORS[problem.code]}", {metadata}, Bearer error="{_TOKEN_ERRORS[problem.code]}", {metadata}'
 

@@ -224,8 +224,8 @@ async def add_client_key(
         return ALLOWED
 
     def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
-        assert kept is not None  # noqa: S101 - judged
-        facts.put(CLIENT_KEYS, ClientKey(key_id, client_id, kid, kept, now, active=True))
+        if kept is not None:
+            facts.put(CLIENT_KEYS, ClientKey(key_id, client_id, kid, kept, now, active=True))
 
     await _administer(
         keyring, appender, "key", {"act": "add", "client": client_id, "kid": kid},

@@ -196,7 +196,9 @@ async def introspect(request: Request, parts: Wired) -> JSONResponse:
 
 
 async def _client(parts: Parts, sent: dict[str, str], path: str) -> Authenticated | Denied:
-    """By its assertion and nothing else (RFC 6749 2.3). It may name the issuer, the token endpoint, or the endpoint it is shown to: libraries send each of them."""
+    """By its assertion and nothing else (RFC 6749 2.3), which may name the issuer, the token endpoint, or the endpoint it is
+    shown to: libraries send each of them.
+    """
     if "client_assertion" not in sent or sent.get("client_assertion_type") != ASSERTION_TYPE:
         return Denied("invalid_client", "no_assertion")
     if "client_secret" in sent:
