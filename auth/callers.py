@@ -29,6 +29,41 @@ class Officer:
     def actor(self) -> str:
         return f"officer:{self.id}"
 
+    @property
+    def holder(self) -> str:
+        """Who alone may use a ticket that this caller is given."""
+        return self.session_id
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """An agency's back end. ``id`` is its OAuth client; ``scope`` what this call needs; ``jkt`` the thumbprint of the key that
+    its token or ticket is bound to, empty for a plain bearer token.
+    """
+
+    id: str
+    agency_id: str
+    scope: str
+    jkt: str
+
+    @property
+    def actor(self) -> str:
+        return f"client:{self.id}"
+
+    @property
+    def holder(self) -> str:
+        """Who alone may use a ticket that this caller is given."""
+        return self.jkt
+
+
+Caller = Officer | Machine
+"""Whoever acts for an agency."""
+
+
+def counter_of(caller: Caller) -> str | None:
+    """Where an officer sits; a machine sits nowhere."""
+    return caller.counter if isinstance(caller, Officer) else None
+
 
 def new_session_secret() -> str:
     return secrets.token_urlsafe(_SECRET_BYTES)

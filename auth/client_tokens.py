@@ -8,6 +8,7 @@ of who remembers ``replay_id``: these functions ask no database.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import re
 from collections.abc import Collection, Mapping
@@ -135,7 +136,7 @@ def verified_proof(
     """
     segments = _segments(token)
     check_header(segments.header, _PROOF_TYPES, "jwk")
-    key = _proof_key(segments.header.get("jwk"))
+    key, jkt = _proof_key(segments.header.get("jwk"))
     if not is_signed_by(token, key):
         raise TokenRefused("signature")
     claims = segments.claims()
@@ -153,7 +154,6 @@ def verified_proof(
     if abs(now.timestamp() - issued_s) > PROOF_WINDOW_S:
         raise TokenRefused("proof_time")
     jti = check_jti(claims)
-    jkt = thumbprint(key)
     # As long as this proof's own time could be accepted by a replica whose clock is the other way off.
     return Proof(
         jkt, _replay_id("proof", jkt, jti), _moment(issued_s) + timedelta(seconds=2 * PROOF_WINDOW_S)
@@ -192,15 +192,23 @@ def _check_audiences(claimed: object, ours: Collection[str]) -> None:
         raise TokenRefused("aud")
 
 
-def _proof_key(jwk: object) -> PublicKey:
-    """Members that libraries add (``alg``, ``kid``, ``use``) are let pass; a private or a symmetric one is not."""
-    if type(jwk) is not dict:
-        raise TokenRefused("jwk")
-    try:
-        return public_key_from_jwk(jwk)
-    except KeyRefused:
-        pass
+def _proof_key(jwk: object) -> tuple[PublicKey, str]:
+    """The key and its thumbprint. Members that libraries add (``alg``, ``kid``, ``use``) are let pass; a private or a symmetric
+    one is not.
+    """
+    if type(jwk) is dict and all(type(member) is str for member in jwk.values()):
+        try:
+            return _accepted_key(tuple(jwk.items()))
+        except KeyRefused:
+            pass
     raise TokenRefused("jwk")
+
+
+@functools.lru_cache(maxsize=1_024)
+def _accepted_key(members: tuple[tuple[str, str], ...]) -> tuple[PublicKey, str]:
+    """A client proves the same key with every request, and reading it again takes a seventh of the time of a proof."""
+    key = public_key_from_jwk(dict(members))
+    return key, thumbprint(key)
 
 
 def _plain_uri(uri: object) -> str:

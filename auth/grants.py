@@ -1,6 +1,6 @@
 """May they? The judges of every act: facts and ``now`` in, verdict out.
 
-They see the rows of ``storage`` through the protocols below and never import them. ``now`` is the clock of the batch
+They see the rows of ``storage`` through the protocols of ``auth.facts`` and never import them. ``now`` is the clock of the batch
 that judges; ``None`` for a fact means that the row does not exist, which is refused like everything unknown.
 Reasons are stable codes: the table in ``exchange.errors`` says what a caller is told.
 """
@@ -9,8 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
 
+from auth.facts import (
+    ActiveFact,
+    ChallengeFact,
+    ClientFact,
+    ConsentFact,
+    ItemFact,
+    RequestFact,
+    SessionFact,
+    UseFact,
+    VersionFact,
+)
 from auth.verdict import ALLOWED, Refused, Verdict
 
 SESSION_IDLE_LIMIT = timedelta(minutes=15)
@@ -48,84 +58,6 @@ def must_change(state: str, act: str) -> str:
     return LEGAL_CHANGES[state, act]
 
 
-class SessionFact(Protocol):
-    @property
-    def officer_id(self) -> str: ...
-    @property
-    def created_at(self) -> datetime: ...
-    @property
-    def last_seen_at(self) -> datetime: ...
-    @property
-    def ended_at(self) -> datetime | None: ...
-
-
-class ActiveFact(Protocol):
-    """An officer or an agency."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def active(self) -> bool: ...
-
-
-class RequestFact(Protocol):
-    @property
-    def state(self) -> str: ...
-    @property
-    def expires_at(self) -> datetime: ...
-
-
-class ChallengeFact(Protocol):
-    @property
-    def browser(self) -> str: ...
-    @property
-    def sent_at(self) -> datetime: ...
-    @property
-    def expires_at(self) -> datetime: ...
-    @property
-    def tries(self) -> int: ...
-    @property
-    def verified_at(self) -> datetime | None: ...
-
-
-class ConsentFact(Protocol):
-    @property
-    def state(self) -> str: ...
-    @property
-    def agency_id(self) -> str: ...
-    @property
-    def epoch(self) -> int: ...
-    @property
-    def valid_until(self) -> datetime: ...
-
-
-class ItemFact(Protocol):
-    @property
-    def document_id(self) -> str | None: ...
-    @property
-    def decision(self) -> str: ...
-
-
-class VersionFact(Protocol):
-    @property
-    def document_id(self) -> str: ...
-    @property
-    def state(self) -> str: ...
-
-
-class UseFact(Protocol):
-    @property
-    def caller(self) -> str: ...
-    @property
-    def released_at(self) -> datetime: ...
-    @property
-    def attempts(self) -> int: ...
-    @property
-    def open(self) -> bool: ...
-    @property
-    def delivered(self) -> bool: ...
-
-
 def judge_session(
     session: SessionFact | None, officer: ActiveFact | None, agency: ActiveFact | None, now: datetime
 ) -> Verdict:
@@ -141,6 +73,17 @@ def judge_session(
     if agency is None or not agency.active:
         return Refused("agency_suspended")
     return ALLOWED
+
+
+def judge_machine(
+    client: ClientFact | None, agency: ActiveFact | None, agency_id: str, scope: str
+) -> Verdict:
+    """A client of an active agency that is still allowed what this call needs."""
+    if client is None or client.agency_id != agency_id or not client.active:
+        return Refused("client_suspended")
+    if agency is None or not agency.active:
+        return Refused("agency_suspended")
+    return ALLOWED if scope in client.scopes.split(" ") else Refused("scope_missing")
 
 
 def judge_budget(used: int, limit: int) -> Verdict:
@@ -256,6 +199,14 @@ def judge_use(use: UseFact | None, caller: str, now: datetime) -> Verdict:
     if use.delivered or use.caller != caller or not repeats_left:
         return Refused("ticket_used")
     return ALLOWED
+
+
+def judge_proof(use: UseFact | None, replay_id: str | None) -> Verdict:
+    """A proof of possession counts once (RFC 9449 11.1). It is about one ticket (``ath``) and one address (``htu``), so the use of
+    that ticket for that document version remembers all there are.
+    """
+    seen = use is not None and replay_id is not None and replay_id in use.proofs.split(" ")
+    return Refused("proof_used") if seen else ALLOWED
 
 
 def judge_ticket_time(expires_at: datetime, now: datetime) -> Verdict:

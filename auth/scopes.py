@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+# What a scope is for, as entries of the ledger are named; what needs no entry needs no key either.
+ACTS = {
+    "subjects.enrol": "contact",
+    "readiness.check": "readiness",
+    "documents.submit": "intake",
+    "consents.request": "request",
+    "tickets.issue": "ticket",
+}
 # Scope -> does it need a token that is bound to a key (DPoP)? Whatever touches a paper or a person's data does; what needs
 # none is below FAPI 2.0 on purpose, so that a client without DPoP can read the catalogue (``protocols.md`` 2, Tier A).
-SCOPES = {"catalog.read": False}
+SCOPES = {"catalog.read": False, **dict.fromkeys(ACTS, True)}
+TICKETS = "tickets.issue"
 
 
 def granted_scopes(asked: str | None, registered: str, *, bound: bool) -> list[str] | None:

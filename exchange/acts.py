@@ -1,4 +1,4 @@
-"""What every act of an officer shares: the facts to load, the session judged live, the members of the entry."""
+"""What every act of an agency shares: the facts to load, the caller judged live, the members of the entry."""
 
 from __future__ import annotations
 
@@ -6,26 +6,36 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from auth.callers import Officer
-from auth.grants import judge_session
+from auth.callers import Caller, Machine, Officer, counter_of
+from auth.grants import judge_machine, judge_session
 from auth.verdict import Verdict
+from storage import agencies
 from storage.agencies import AGENCIES, OFFICERS, SESSIONS
-from storage.ledger.facts import Facts, Need
+from storage.clients import CLIENTS, Client
+from storage.database import Reading
+from storage.ledger.facts import Facts, FactTable, Need
 
 # A session's last use is written at most once a minute: an update for each request would double the writes.
 TOUCH_PERIOD = timedelta(minutes=1)
 
 
-def officer_needs(officer: Officer) -> list[Need]:
-    return [
-        Need(SESSIONS, officer.session_id),
-        Need(OFFICERS, officer.id),
-        Need(AGENCIES, officer.agency_id),
-    ]
+def caller_needs(caller: Caller) -> list[Need]:
+    agency = Need(AGENCIES, caller.agency_id)
+    if isinstance(caller, Machine):
+        return [Need(CLIENTS, caller.id), agency]
+    return [Need(SESSIONS, caller.session_id), Need(OFFICERS, caller.id), agency]
 
 
-def judged_officer(facts: Facts, officer: Officer, now: datetime) -> Verdict:
-    """Still signed in, still active, the agency too. Notes the use of the session."""
+def judged_caller(facts: Facts, caller: Caller, now: datetime) -> Verdict:
+    """Still there, still active, still allowed to ask for this; the agency too."""
+    if isinstance(caller, Machine):
+        agency = facts.get(AGENCIES, caller.agency_id)
+        return judge_machine(facts.get(CLIENTS, caller.id), agency, caller.agency_id, caller.scope)
+    return _judged_officer(facts, caller, now)
+
+
+def _judged_officer(facts: Facts, officer: Officer, now: datetime) -> Verdict:
+    """Notes the use of the session."""
     session = facts.get(SESSIONS, officer.session_id)
     verdict = judge_session(
         session, facts.get(OFFICERS, officer.id), facts.get(AGENCIES, officer.agency_id), now
@@ -35,7 +45,15 @@ def judged_officer(facts: Facts, officer: Officer, now: datetime) -> Verdict:
     return verdict
 
 
-def officer_details(officer: Officer, **members: Any) -> dict[str, Any]:
+def caller_details(caller: Caller, **members: Any) -> dict[str, Any]:
     """The members of an entry that say who acted where; members that are None are left out."""
-    details = {"agency": officer.agency_id, "counter": officer.counter, **members}
+    details = {"agency": caller.agency_id, "counter": counter_of(caller), **members}
     return {name: value for name, value in details.items() if value is not None}
+
+
+async def name_of(reading: Reading, actor: str) -> str:
+    """Who asks: an officer, or an agency's system."""
+    kind, _, row_id = actor.partition(":")
+    table: FactTable[agencies.Officer] | FactTable[Client] = CLIENTS if kind == "client" else OFFICERS
+    rows = await table.load(reading.raw, "id", [row_id])
+    return rows[0].name

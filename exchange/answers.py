@@ -8,6 +8,7 @@ from datetime import datetime
 from fastapi import Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from auth.callers import Caller, Machine, counter_of
 from exchange.deps import Browser, Parts, browser_cookie
 from exchange.pages import CONTENT_SECURITY_POLICY
 from exchange.pages import messages as words
@@ -88,19 +89,20 @@ def withdrawal_text(parts: Parts) -> Callable[[str, Sequence[str], str, datetime
     return text
 
 
-def access_text(parts: Parts, agency_id: str, counter: str) -> Callable[[Sequence[str], str, datetime], str]:
+def access_text(parts: Parts, caller: Caller) -> Callable[[Sequence[str], str, datetime], str]:
     """The words of the notice that papers are being read: (types, service code, time) -> text."""
 
     def text(types: Sequence[str], service: str, at: datetime) -> str:
         return words.access_notice(
             site=parts.site_name,
-            agency=agency_code(agency_id),
-            counter=counter,
+            agency=agency_code(caller.agency_id),
+            counter=counter_of(caller),
             documents=short_names(parts, types),
             purpose=parts.catalogue.services[service].name_id,
             at=at,
             trail_link=TRAIL_LINK_WORDS,
             zone=parts.zone,
+            machine=isinstance(caller, Machine),
         )
 
     return text

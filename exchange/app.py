@@ -25,7 +25,7 @@ from exchange.outbound import notify
 from exchange.pages import Pages
 from exchange.pages.views import Site
 from exchange.requirements.catalogue import load_catalogue
-from exchange.routes import catalogue, consent, counter, delivery, oauth, operations, papers, trail
+from exchange.routes import catalogue, consent, counter, delivery, intake, oauth, operations, papers, trail
 from exchange.settings import Settings, SettingsRefused
 from storage import schema
 from storage.agencies import site as read_site
@@ -84,6 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
         catalogue.router,
         counter.public,
         counter.router,
+        intake.router,
         papers.router,
         delivery.router,
         consent.router,

@@ -63,7 +63,7 @@ def decide_view(parts: Parts, browser: Browser, opened: Opened, shown_at: dateti
         site=site_of(parts),
         csrf="",
         ask=_ask(parts, opened),
-        officer=opened.officer.name,
+        officer=opened.asker,
         request_no=reference(request.id),
         papers=tuple(_paper(parts, item) for item in opened.items),
         shown_at=whole_seconds,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from auth.callers import Officer
+from auth.callers import Caller
 from auth.verdict import ALLOWED, Verdict
 from storage.ledger.facts import Facts, Need
 from storage.ledger.work import Event, Trail, Work
@@ -30,7 +30,7 @@ class Delivery:
     limit_s: float
     place: Place
     trail: Trail
-    officer: Officer
+    caller: Caller
     details: Mapping[str, Any]
     consent_id: str
 
@@ -72,6 +72,6 @@ def outcome_of(delivery: Delivery, *, sent_bytes: int, complete: bool) -> Work[V
         judge=lambda _facts, _now: ALLOWED,
         apply=apply,
         events=lambda _facts, _now, _verdict: [
-            Event("outcome", delivery.trail, delivery.officer.actor, details)
+            Event("outcome", delivery.trail, delivery.caller.actor, details)
         ],
     )

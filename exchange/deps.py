@@ -17,7 +17,7 @@ from fastapi import Depends, Request
 from auth.callers import Officer, csrf_of, same_text, session_of
 from auth.keys import KeySet
 from auth.links import browser_hash, form_token
-from auth.tokens import Ticket, TokenDesk, TokenRefused
+from auth.tokens import TokenDesk
 from auth.verdict import AccessRefused
 from exchange.background import Background
 from exchange.flows.sign_in import officer_of
@@ -31,7 +31,6 @@ from storage.ledger.publisher import Publisher
 from storage.ledger.refusals import RefusalBudget
 from storage.vault import Vault
 
-BEARER = "bearer "
 _UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -97,46 +96,10 @@ async def current_officer(request: Request) -> Officer:
     return await officer_of(parts.database, session_of(secret), now=clock())
 
 
-@dataclass(frozen=True, slots=True)
-class TicketHolder:
-    """A ticket with a valid signature, presented by the session it is bound to."""
-
-    ticket: Ticket
-    officer: Officer
-
-
 def authorization_of(request: Request) -> str:
     """Empty when there is none, or several: which of them was meant is not for us to choose."""
     sent = request.headers.getlist("authorization")
     return sent[0] if len(sent) == 1 else ""
-
-
-async def ticket_holder(request: Request) -> TicketHolder:
-    """Raises ``AccessRefused``. No database: everything about the session is judged in the release's own batch, the
-    ticket's end too, so that an expired ticket of a known holder leaves its entry.
-    """
-    parts = parts_of(request)
-    header = authorization_of(request)
-    if header[: len(BEARER)].lower() != BEARER:
-        raise AccessRefused("ticket_invalid")
-    try:
-        ticket = parts.desk.ticket(header[len(BEARER) :], clock(), expired_too=True)
-    except TokenRefused as refused:
-        raise AccessRefused("ticket_invalid") from refused
-    session_id = session_of(request.cookies.get(session_cookie(parts.settings), ""))
-    if ticket.act_sid is None or ticket.act_sub is None or not same_text(session_id, ticket.act_sid):
-        raise AccessRefused("ticket_of_another_session")
-    officer = Officer(
-        id=ticket.act_sub.removeprefix("officer:"),
-        name="",
-        agency_id=ticket.agency,
-        agency_code=ticket.agency.partition("@")[0],
-        site=parts.settings.site,
-        counter=ticket.act_counter or "",
-        role="officer",
-        session_id=session_id,
-    )
-    return TicketHolder(ticket, officer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +125,5 @@ def form_token_for(parts: Parts, browser: Browser, purpose: str) -> str:
 
 
 CurrentOfficer = Annotated[Officer, Depends(current_officer)]
-Holder = Annotated[TicketHolder, Depends(ticket_holder)]
 Wired = Annotated[Parts, Depends(_wired)]
 CitizenBrowser = Annotated[Browser, Depends(browser_of)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from auth.callers import Officer
+from auth.callers import Caller
 from auth.verdict import AccessRefused
 from exchange.requirements.catalogue import Catalogue, DocumentType, Service
 from exchange.requirements.numbers import bare, is_nik
@@ -19,13 +19,13 @@ from storage.keyring import Keyring
 from storage.subjects import nik_index_of
 
 
-async def own_service(database: Database, catalogue: Catalogue, officer: Officer, code: str) -> Service:
-    """Raises ``AccessRefused``: an officer acts for services of the own agency only."""
+async def own_service(database: Database, catalogue: Catalogue, caller: Caller, code: str) -> Service:
+    """Raises ``AccessRefused``: a caller acts for services of the own agency only."""
     service = catalogue.services.get(code)
     if service is None:
         raise AccessRefused("service_unknown")
     async with database.reading() as reading:
-        offered = await offered_services(reading, officer.agency_id)
+        offered = await offered_services(reading, caller.agency_id)
     if code not in offered:
         raise AccessRefused("service_of_another_agency")
     return service

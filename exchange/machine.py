@@ -7,33 +7,26 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from fastapi import Request
 
-from auth.callers import same_text
+from auth.callers import Caller, Machine, same_text
 from auth.client_tokens import Proof, verified_proof
+from auth.scopes import SCOPES
 from auth.tokens import ACCESS, TokenRefused
 from auth.verdict import AccessRefused
 from exchange.deps import authorization_of, clock, current_officer, parts_of
-from exchange.flows.admit_client import admit
+from exchange.flows.admit_client import admit, refuse_scope
 
 _log = logging.getLogger("berkas.oauth")
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """An agency's back end, with a token that holds ``scopes``."""
-
-    client_id: str
-    agency_id: str
-    scopes: frozenset[str]
-
-
-async def current_machine(request: Request) -> Machine:
-    """Raises ``AccessRefused``. The token is judged as it is, its client and agency as they are now (A15)."""
+async def current_machine(request: Request, scope: str) -> Machine:
+    """With a token that holds ``scope``. Raises ``AccessRefused``. The token is judged as it is, its client and agency as they
+    are now (A15).
+    """
     parts = parts_of(request)
     scheme, _, token = authorization_of(request).partition(" ")
     now = clock()
@@ -46,24 +39,27 @@ async def current_machine(request: Request) -> Machine:
     if scheme.lower() != ("bearer" if bound_to is None else "dpop"):
         _note("scheme")  # a bound token that is shown without a proof (A13)
         raise AccessRefused("access_token_invalid")
-    proof = None if bound_to is None else _proof(request, token, bound_to, now)
+    proof = None if bound_to is None else proof_of(request, token, bound_to, now)
     agency_id = await admit(parts.database, claims, proof)
-    return Machine(claims["client_id"], agency_id, frozenset(claims["scope"].split(" ")))
+    machine = Machine(claims["client_id"], agency_id, scope, bound_to or "")
+    if scope not in claims["scope"].split(" ") or (SCOPES[scope] and proof is None):
+        await refuse_scope(parts.keyring, parts.appender, machine)
+    return machine
 
 
-def officer_or_machine(scope: str) -> Callable[[Request], Coroutine[Any, Any, None]]:
-    """The dependency of what any known caller may read: a signed-in officer, or a machine whose token holds ``scope``."""
+def officer_or_machine(scope: str) -> Callable[[Request], Coroutine[Any, Any, Caller]]:
+    """The dependency of what an agency may do: a signed-in officer, or a machine whose token holds ``scope``."""
 
-    async def known(request: Request) -> None:
+    async def known(request: Request) -> Caller:
         if "authorization" not in request.headers:
-            await current_officer(request)
-        elif scope not in (await current_machine(request)).scopes:
-            raise AccessRefused("scope_missing")
+            return await current_officer(request)
+        return await current_machine(request, scope)
 
     return known
 
 
-def _proof(request: Request, token: str, bound_to: str, now: datetime) -> Proof:
+def proof_of(request: Request, token: str, bound_to: str, now: datetime) -> Proof:
+    """The one proof of a request that shows ``token``, by the key of thumbprint ``bound_to``. Raises ``AccessRefused``."""
     proofs = request.headers.getlist("dpop")
     if len(proofs) != 1:
         _note("proof_count")

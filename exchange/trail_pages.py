@@ -69,7 +69,7 @@ def _access(parts: Parts, own: OwnTrail, index: int, body: Mapping[str, Any]) ->
         purpose=service.name_id if service else None,
         consent_reference=reference(request_id) if request_id else None,
         lawful_basis=body.get("lawful_basis"),
-        machine=False,
+        machine=body["actor"].startswith("client:"),
     )
 
 

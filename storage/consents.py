@@ -13,15 +13,15 @@ from storage.ledger.facts import FactTable, Json
 class ConsentRequest:
     """``state``: pending, granted, partial, refused, expired or withdrawn. ``items`` is a JSON list of
     ``{path, type, document_id}``; ``code_hash`` the SHA-256 of the link's secret; ``browser`` is the one that decided;
-    ``request`` the signed consent request object, sealed under the citizen's trail key.
+    ``request`` the signed consent request object, sealed under the citizen's trail key. ``asked_by`` is an actor of the ledger
+    (``officer:off_...``, ``client:...``); a machine has no ``counter``.
     """
 
     id: str
     code_hash: str
     subject_ref: str
     agency_id: str
-    officer_id: str
-    session_id: str
+    asked_by: str
     counter: str
     service: str
     application_no: str | None
@@ -50,7 +50,7 @@ class Consent:
     request_id: str
     subject_ref: str
     agency_id: str
-    officer_id: str
+    asked_by: str
     service: str
     application_no: str | None
     state: str

@@ -16,7 +16,8 @@ class TicketUse:
     """``open`` while a delivery is under way, at the latest until ``due_at``; ``delivered`` once the whole body was handed
     to the network. Each delivery of one use has a ``due_at`` of its own.
 
-    ``caller`` is the session (later: the key) that redeemed it: only it may repeat an interrupted delivery.
+    ``caller`` is the session or the key that redeemed it: only it may repeat an interrupted delivery. ``proofs`` are the
+    DPoP proofs that were shown for it, separated by spaces; at most four, since that often it is delivered.
     """
 
     id: str
@@ -31,6 +32,7 @@ class TicketUse:
     open: bool
     due_at: datetime
     delivered: bool
+    proofs: str
 
 
 @dataclass(frozen=True, slots=True)

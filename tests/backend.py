@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -45,7 +46,7 @@ class Backend:
     def public(self) -> dict[str, str]:
         return {name: self.jwk[name] for name in ("kty", "crv", "x", "y")}
 
-    async def registered(self, agency: str = AGENCY) -> Backend:
+    async def registered(self, agency: str = AGENCY, scopes: Sequence[str] = ("catalog.read",)) -> Backend:
         parts = self.world.parts
         await run_site.add_client(
             parts.keyring,
@@ -53,7 +54,7 @@ class Backend:
             client_id=self.client_id,
             agency_id=agency,
             name="OSS",
-            scopes=["catalog.read"],
+            scopes=scopes,
         )
         await run_site.add_client_key(
             parts.keyring, parts.appender, client_id=self.client_id, kid=self.jwk["kid"], jwk=self.public
@@ -91,8 +92,9 @@ class Backend:
         headers = {} if proof is None else {"DPoP": proof}
         return await self.world.client.post("/oauth/token", data=form or self.form(), headers=headers)
 
-    async def token(self, *, bound: bool = False) -> str:
-        answer = await self.asks(proof=self.proof("POST", self.endpoint) if bound else None)
+    async def token(self, *, bound: bool = False, **form: str) -> str:
+        proof = self.proof("POST", self.endpoint) if bound else None
+        answer = await self.asks(self.form(**form), proof=proof)
         assert answer.status_code == 200, answer.text
         token: str = answer.json()["access_token"]
         return token
@@ -102,3 +104,20 @@ class Backend:
     ) -> httpx.Response:
         headers = {"Authorization": authorization} | ({} if proof is None else {"DPoP": proof})
         return await self.world.client.get(path, headers=headers)
+
+    async def calls(self, method: str, path: str, token: str | None = None, **sent: Any) -> httpx.Response:
+        """With a bound token, a fresh one if none is given, and a fresh proof."""
+        token = token or await self.token(bound=True)
+        address = f"{self.world.origin}{path.partition('?')[0]}"
+        headers = {"Authorization": f"DPoP {token}", "DPoP": self.proof(method, address, token)}
+        return await self.world.client.request(
+            method, path, headers=headers | sent.pop("headers", {}), **sent
+        )
+
+    async def fetches(self, ticket: dict[str, Any], number: int = 0) -> httpx.Response:
+        return await self.calls("GET", ticket["documents"][number]["content_url"], ticket["ticket"])
+
+    async def ticket(self, consent_id: str) -> dict[str, Any]:
+        answer = await self.calls("POST", "/v1/tickets", json={"consent_id": consent_id})
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())

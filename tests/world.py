@@ -188,6 +188,15 @@ class World:
             document["content_url"], headers={"Authorization": f"Bearer {ticket['ticket']}"}
         )
 
+    async def outcomes(self) -> None:
+        """Wait until every delivery has ended on record."""
+        for _ in range(200):
+            async with self.parts.database.transaction() as transaction:
+                if not await transaction.raw.fetchval("SELECT count(*) FROM ticket_use WHERE open"):
+                    return
+            await asyncio.sleep(0.05)
+        raise AssertionError("no outcome")
+
     async def entries(self) -> list[dict[str, Any]]:
         """Every entry of the log, opened, oldest first."""
         from storage.ledger.history import opened

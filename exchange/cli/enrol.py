@@ -10,7 +10,6 @@ from typing import Any
 
 import typer
 
-from auth.scopes import SCOPES
 from auth.verdict import AccessRefused
 from exchange.app import wired
 from exchange.cli import setup
@@ -24,7 +23,7 @@ agency_app = typer.Typer(no_args_is_help=True, help="Participating agencies.")
 officer_app = typer.Typer(no_args_is_help=True, help="Counter officers.")
 client_app = typer.Typer(no_args_is_help=True, help="Agencies' back ends and the keys they sign with.")
 PASSWORD_CHARACTERS = 12
-_SCOPES = typer.Option(list(SCOPES), "--scope", help="Repeat it for several.")
+_SCOPES = typer.Option(["catalog.read"], "--scope", help="Repeat it for several.")
 _JSON = typer.Option(True, "--json", help="The only form there is.")
 
 

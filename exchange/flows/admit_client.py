@@ -11,16 +11,21 @@ import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
+from auth.callers import Machine
 from auth.client_tokens import Proof, claimed_client, verified_assertion, verified_proof
 from auth.keys import PublicKey, public_key_from_jwk
-from auth.scopes import granted_scopes
+from auth.scopes import ACTS, granted_scopes
 from auth.token_checks import LEEWAY_S
 from auth.tokens import ACCESS, TokenDesk, TokenRefused
-from auth.verdict import AccessRefused
+from auth.verdict import AccessRefused, Refused
+from exchange.acts import caller_details
 from storage.clients import Registered, registered, use_once, was_used
 from storage.database import Database
+from storage.keyring import Keyring
+from storage.ledger.log import Appender
+from storage.ledger.work import Event, Work
 
 TOKEN_LIFE_S = 300
 
@@ -120,6 +125,24 @@ async def admit(database: Database, claims: Mapping[str, Any], proof: Proof | No
     if proof is not None and not await _is_fresh(database, proof):
         raise AccessRefused("proof_invalid")
     return known.agency.id
+
+
+async def refuse_scope(keyring: Keyring, appender: Appender, machine: Machine) -> NoReturn:
+    """A known client asks for what its token does not hold. Raises ``AccessRefused``, after the entry where the act has one."""
+    if machine.scope in ACTS:
+        trail = keyring.site_trail()
+        event = Event(ACTS[machine.scope], trail, machine.actor, caller_details(machine, scope=machine.scope))
+        await appender.submit(
+            Work(
+                kind=event.type,
+                caller=machine.actor,
+                trail=trail,
+                load=(),
+                judge=lambda _facts, _now: Refused("scope_missing"),
+                events=lambda _facts, _now, _verdict: [event],
+            )
+        )
+    raise AccessRefused("scope_missing")
 
 
 async def revoke(

@@ -1,4 +1,4 @@
-"""An officer asks for what a service requires, and for nothing else.
+"""An agency asks for what a service requires, and for nothing else.
 
 1. evaluate the service on what is on file; the request covers exactly its requirements (M04)
 2. sign the consent request object, so that what was asked can be proved
@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from auth.callers import Officer
+from auth.callers import Caller, counter_of
 from auth.grants import changed
 from auth.links import code_hash, new_code, new_pairing_code
 from auth.tokens import TokenDesk
 from auth.verdict import AccessRefused, Refused, Verdict
-from exchange.acts import judged_officer, officer_details, officer_needs
+from exchange.acts import caller_details, caller_needs, judged_caller
 from exchange.holdings import evaluated, own_service
-from exchange.pages.messages import link_message
+from exchange.pages.messages import NO_COUNTER, link_message
 from exchange.records import request_record
 from exchange.requirements.catalogue import Catalogue, Service
 from exchange.requirements.selection import NotRequired, RequestItem, requestable
@@ -47,7 +47,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the officer wants. ``documents`` only chooses among alternatives; ``channel`` is qr, sms, whatsapp or
+    """What the caller wants. ``documents`` only chooses among alternatives; ``channel`` is qr, sms, whatsapp or
     email.
     """
 
@@ -74,7 +74,7 @@ async def ask(
     desk: TokenDesk,
     catalogue: Catalogue,
     *,
-    officer: Officer,
+    caller: Caller,
     where: Place,
     wanted: Wanted,
     life: timedelta,
@@ -87,10 +87,10 @@ async def ask(
     subject_ref, channel = wanted.subject_ref, wanted.channel
     try:
         trail = await keyring.trail(subject_ref)
-        service = await own_service(database, catalogue, officer, wanted.service)
+        service = await own_service(database, catalogue, caller, wanted.service)
         items = await _items(database, catalogue, service, wanted, today)
     except (KeyMissing, AccessRefused, NotRequired) as error:
-        await _refused(keyring, appender, officer, wanted, error)
+        await _refused(keyring, appender, caller, wanted, error)
         raise
     code = new_code(keyring.site("link"))
     link = f"{origin}/p/{code}"
@@ -100,7 +100,7 @@ async def ask(
         keyring,
         desk,
         trail,
-        officer,
+        caller,
         service,
         items,
         wanted.application_no,
@@ -113,7 +113,7 @@ async def ask(
     text = link_message(
         site=where.site,
         agency=where.agency,
-        counter=officer.counter,
+        counter=counter_of(caller) or NO_COUNTER,
         service=service.name_id,
         documents=len(items),
         pairing_code=request.pairing_code,
@@ -124,7 +124,7 @@ async def ask(
     message = None if address is None else new_message(trail, address, "link", text, now, link=link)
 
     def judge(facts: Facts, now: datetime) -> Verdict:
-        verdict = judged_officer(facts, officer, now)
+        verdict = judged_caller(facts, caller, now)
         if verdict.allowed and not items:
             return Refused("nothing_to_ask")
         if verdict.allowed and channel != "qr" and address is None:
@@ -134,30 +134,30 @@ async def ask(
     def apply(facts: Facts, _now: datetime, _verdict: Verdict) -> None:
         for older in facts.group(REQUESTS, "subject_ref", subject_ref):
             replaced = changed(older.state, "replace")
-            if replaced and (older.agency_id, older.service) == (officer.agency_id, service.code):
+            if replaced and (older.agency_id, older.service) == (caller.agency_id, service.code):
                 facts.put(REQUESTS, replace(older, state=replaced))
         facts.put(REQUESTS, request)
         if message is not None:
             facts.put(MESSAGES, message)
 
     def events(_facts: Facts, _now: datetime, _verdict: Verdict) -> list[Event]:
-        details = officer_details(
-            officer,
+        details = caller_details(
+            caller,
             service=service.code,
             lawful_basis="consent",
             request=request.id,
             request_sha256=request.request_sha256,
             document_types=[item.type for item in items],
         )
-        return [Event("request", trail, officer.actor, details)]
+        return [Event("request", trail, caller.actor, details)]
 
     settled = await appender.submit(
         Work(
             kind="request",
-            caller=officer.actor,
+            caller=caller.actor,
             trail=trail,
             load=[
-                *officer_needs(officer),
+                *caller_needs(caller),
                 Need(REQUESTS, request.id),
                 Need(REQUESTS, subject_ref, "subject_ref"),
                 *([Need(MESSAGES, message.id)] if message else []),
@@ -176,7 +176,7 @@ async def state_of(
     keyring: Keyring,
     appender: Appender,
     *,
-    officer: Officer,
+    caller: Caller,
     request_id: str,
     now: datetime,
 ) -> ConsentRequest:
@@ -185,11 +185,11 @@ async def state_of(
     """
     async with database.reading() as reading:
         request = await request_by_id(reading, request_id)
-    if request is None or request.agency_id != officer.agency_id:
+    if request is None or request.agency_id != caller.agency_id:
         refused = Refused("request_unknown") if request is None else Refused("request_of_another_agency")
         trail = keyring.site_trail() if request is None else await keyring.trail(request.subject_ref)
-        details = officer_details(officer, act="look", request=request_id)
-        await appender.submit(_refusal(officer, trail, refused, details))
+        details = caller_details(caller, act="look", request=request_id)
+        await appender.submit(_refusal(caller, trail, refused, details))
         raise AccessRefused(refused.reason)
     expired = changed(request.state, "expire") if now >= request.expires_at else None
     return replace(request, state=expired) if expired else request
@@ -214,24 +214,24 @@ async def _items(
 
 
 async def _refused(
-    keyring: Keyring, appender: Appender, officer: Officer, wanted: Wanted, error: Exception
+    keyring: Keyring, appender: Appender, caller: Caller, wanted: Wanted, error: Exception
 ) -> None:
     """Put a refusal on record that was decided before the batch."""
     reasons = {KeyMissing: "subject_unknown", NotRequired: "not_required"}
     reason = error.reason if isinstance(error, AccessRefused) else reasons[type(error)]
     trail = keyring.site_trail() if isinstance(error, KeyMissing) else await keyring.trail(wanted.subject_ref)
-    details = officer_details(officer, service=wanted.service)
-    await appender.submit(_refusal(officer, trail, Refused(reason), details))
+    details = caller_details(caller, service=wanted.service)
+    await appender.submit(_refusal(caller, trail, Refused(reason), details))
 
 
-def _refusal(officer: Officer, trail: Trail, refused: Refused, details: Mapping[str, Any]) -> Work[Verdict]:
+def _refusal(caller: Caller, trail: Trail, refused: Refused, details: Mapping[str, Any]) -> Work[Verdict]:
     return Work(
         kind="request",
-        caller=officer.actor,
+        caller=caller.actor,
         trail=trail,
         load=(),
         judge=lambda _facts, _now: refused,
-        events=lambda _facts, _now, _verdict: [Event("request", trail, officer.actor, details)],
+        events=lambda _facts, _now, _verdict: [Event("request", trail, caller.actor, details)],
     )
 
 
@@ -258,7 +258,7 @@ def _request(
     keyring: Keyring,
     desk: TokenDesk,
     trail: Trail,
-    officer: Officer,
+    caller: Caller,
     service: Service,
     items: Sequence[RequestItem],
     application_no: str | None,
@@ -270,19 +270,18 @@ def _request(
 ) -> ConsentRequest:
     request_id = new_id("cr")
     asked = [{"path": item.path, "type": item.type, "document_id": item.document_id} for item in items]
-    principal = keyring.pseudonym(officer.agency_id, trail.subject_ref)
+    principal = keyring.pseudonym(caller.agency_id, trail.subject_ref)
     asks = [(item.path, item.type) for item in items]
     signed = request_record(
-        desk, request_id, principal, officer.agency_id, service.code, application_no, asks, valid_until, now
+        desk, request_id, principal, caller.agency_id, service.code, application_no, asks, valid_until, now
     )
     return ConsentRequest(
         id=request_id,
         code_hash=hashed.hex(),
         subject_ref=trail.subject_ref,
-        agency_id=officer.agency_id,
-        officer_id=officer.id,
-        session_id=officer.session_id,
-        counter=officer.counter,
+        agency_id=caller.agency_id,
+        asked_by=caller.actor,
+        counter=counter_of(caller) or NO_COUNTER,
         service=service.code,
         application_no=application_no,
         channel=channel,

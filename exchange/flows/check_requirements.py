@@ -2,7 +2,7 @@
 
 1. find the citizen through the keyed index of the NIK, or by reference
 2. evaluate the service on the metadata of what is on file; no object is opened
-3. one batch item: officer and budget judged (every citizen counts), the look stands in each citizen's trail
+3. one batch item: caller and budget judged (every citizen counts), the look stands in each citizen's trail
 4. only then the answer; of a sensitive type it says ``ask`` and nothing else
 """
 
@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from auth.callers import Officer
+from auth.callers import Caller
 from auth.grants import first_refusal, judge_budget
 from auth.verdict import AccessRefused, Refused, Verdict
-from exchange.acts import judged_officer, officer_details, officer_needs
+from exchange.acts import caller_details, caller_needs, judged_caller
 from exchange.holdings import evaluated, own_service
 from exchange.requirements.catalogue import Catalogue, Service
 from exchange.requirements.rules import Evaluation
@@ -50,7 +50,7 @@ async def check(
     appender: Appender,
     catalogue: Catalogue,
     *,
-    officer: Officer,
+    caller: Caller,
     subject_ref: str | None,
     service_code: str,
     parties: Mapping[str, Sequence[str]],
@@ -70,13 +70,13 @@ async def check(
         trails = [keyring.site_trail()]
     else:
         try:
-            service = await own_service(database, catalogue, officer, service_code)
+            service = await own_service(database, catalogue, caller, service_code)
         except AccessRefused as refused:
             refusal = Refused(refused.reason)
         else:
             evaluation = await evaluated(database, catalogue, service, subject_ref, parties, answers, today)
     verdict = await _recorded(
-        appender, officer, trails, len(citizens), service_code, refusal, limit_per_hour, now
+        appender, caller, trails, len(citizens), service_code, refusal, limit_per_hour, now
     )
     verdict.enforce()
     if subject_ref is None or service is None or evaluation is None:
@@ -94,7 +94,7 @@ async def _trails(keyring: Keyring, refs: Sequence[str | None]) -> list[Trail] |
 
 async def _recorded(
     appender: Appender,
-    officer: Officer,
+    caller: Caller,
     trails: Sequence[Trail],
     looks: int,
     service_code: str,
@@ -102,12 +102,12 @@ async def _recorded(
     limit_per_hour: int,
     now: datetime,
 ) -> Verdict:
-    budget_id = f"{officer.id}/{now:%Y-%m-%dT%H}"
+    budget_id = f"{caller.id}/{now:%Y-%m-%dT%H}"
 
     def judge(facts: Facts, now: datetime) -> Verdict:
         budget = facts.get(BUDGETS, budget_id)
         verdicts = [
-            judged_officer(facts, officer, now),
+            judged_caller(facts, caller, now),
             judge_budget((budget.used if budget else 0) + looks - 1, limit_per_hour),
         ]
         return first_refusal(*verdicts, *([refusal] if refusal else []))
@@ -116,14 +116,14 @@ async def _recorded(
         budget = facts.get(BUDGETS, budget_id)
         facts.put(BUDGETS, HourlyBudget(budget_id, (budget.used if budget else 0) + looks))
 
-    details = officer_details(officer, service=service_code)
+    details = caller_details(caller, service=service_code)
     settled = await appender.submit(
         Work(
             kind="readiness",
-            caller=officer.actor,
+            caller=caller.actor,
             trail=trails[0],
             load=[
-                *officer_needs(officer),
+                *caller_needs(caller),
                 Need(BUDGETS, budget_id),
                 *(Need(SUBJECT_TRAILS, trail.subject_ref) for trail in trails),
             ],
@@ -131,7 +131,7 @@ async def _recorded(
             apply=count,
             apply_refused=count,  # a look for an unknown NIK counts too: guessing is what the budget is for
             events=lambda _facts, _now, _verdict: [
-                Event("readiness", trail, officer.actor, details) for trail in trails
+                Event("readiness", trail, caller.actor, details) for trail in trails
             ],
         )
     )

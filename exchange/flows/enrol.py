@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from auth.callers import Officer
+from auth.callers import Caller
 from auth.verdict import ALLOWED, Verdict
-from exchange.acts import judged_officer, officer_details, officer_needs
+from exchange.acts import caller_details, caller_needs, judged_caller
 from exchange.requirements.numbers import Nik, check_phone
 from storage.database import Database
 from storage.ids import new_id
@@ -46,20 +46,20 @@ async def enrol(
     keyring: Keyring,
     appender: Appender,
     *,
-    officer: Officer,
+    caller: Caller,
     nik: Nik,
     name: str,
     birth_date: date | None,
     contacts: Sequence[NewContact],
     now: datetime,
 ) -> Enrolled:
-    """Raises ``AccessRefused`` when the officer may not act any more."""
+    """Raises ``AccessRefused`` when the caller may not act any more."""
     trail = await _subject(database, keyring, nik=nik, name=name, birth_date=birth_date, now=now)
     known = False
-    rows = [_contact(keyring, trail, contact, officer, now) for contact in contacts]
+    rows = [_contact(keyring, trail, contact, caller, now) for contact in contacts]
 
     def judge(facts: Facts, now: datetime) -> Verdict:
-        verdict = judged_officer(facts, officer, now)
+        verdict = judged_caller(facts, caller, now)
         if not verdict.allowed:
             return verdict
         return ALLOWED
@@ -69,25 +69,25 @@ async def enrol(
         known = facts.get(ENROLMENTS, trail.subject_ref) is not None
         if known:
             return
-        facts.put(ENROLMENTS, Enrolment(trail.subject_ref, officer.id, now))
+        facts.put(ENROLMENTS, Enrolment(trail.subject_ref, caller.actor, now))
         for row in rows:
             facts.put(CONTACTS, row)
 
     settled = await appender.submit(
         Work(
             kind="contact",
-            caller=officer.actor,
+            caller=caller.actor,
             trail=trail,
-            load=[*officer_needs(officer), Need(ENROLMENTS, trail.subject_ref)],
+            load=[*caller_needs(caller), Need(ENROLMENTS, trail.subject_ref)],
             judge=judge,
             apply=apply,
             events=lambda _facts, _now, _verdict: [
                 Event(
                     "contact",
                     trail,
-                    officer.actor,
-                    officer_details(
-                        officer,
+                    caller.actor,
+                    caller_details(
+                        caller,
                         act="enrol",
                         # A known citizen keeps the contacts there are; the entry says that the number was typed in.
                         known=True if known else None,
@@ -125,7 +125,7 @@ async def _subject(
     return await keyring.trail(str(known))
 
 
-def _contact(keyring: Keyring, trail: Trail, contact: NewContact, officer: Officer, now: datetime) -> Contact:
+def _contact(keyring: Keyring, trail: Trail, contact: NewContact, caller: Caller, now: datetime) -> Contact:
     value = contact.value.strip().lower() if contact.channel == "email" else check_phone(contact.value)
     return Contact(
         id=new_id("k"),
@@ -133,6 +133,6 @@ def _contact(keyring: Keyring, trail: Trail, contact: NewContact, officer: Offic
         channel=contact.channel,
         value=seal_field(trail, "contact", value.encode()),
         value_index=keyring.keyed_hash("contact", value),
-        set_by=officer.id,
+        set_by=caller.actor,
         set_at=now,
     )

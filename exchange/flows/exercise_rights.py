@@ -19,7 +19,7 @@ from auth.grants import CONSENT_CHANGES, changed, factor_passed, judge_consent, 
 from auth.links import code_hash
 from auth.tokens import TokenDesk
 from auth.verdict import ALLOWED, AccessRefused, Refused, Verdict
-from exchange.acts import judged_officer, officer_needs
+from exchange.acts import caller_needs, judged_caller
 from exchange.records import withdrawn_record
 from exchange.requirements.numbers import mask_name
 from storage.consents import (
@@ -200,7 +200,7 @@ async def withdraw(
             load=[
                 Need(CONSENTS, consent_id),
                 Need(REQUESTS, request_id),
-                *(officer_needs(officer) if officer else []),
+                *(caller_needs(officer) if officer else []),
                 *([Need(CHALLENGES, by.link.id, "target_id")] if isinstance(by, Holder) else []),
                 *([Need(MESSAGES, message.id)] if message else []),
             ],
@@ -217,7 +217,7 @@ async def withdraw(
 
 def _caller_verdict(facts: Facts, by: Officer | Holder, consent: Consent | None, now: datetime) -> Verdict:
     if isinstance(by, Officer):
-        verdict = judged_officer(facts, by, now)
+        verdict = judged_caller(facts, by, now)
         if verdict.allowed and consent is not None and consent.agency_id != by.agency_id:
             return Refused("consent_of_another_agency")
         return verdict

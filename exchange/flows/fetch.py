@@ -1,7 +1,7 @@
 """A ticket is redeemed (DESIGN section 7).
 
-1. the ticket's signature and its holder are known (``exchange.deps``)
-2. one batch item: everything judged live, the use consumed, the entry, the commit
+1. the ticket's signature and its holder are known (``exchange.holder``)
+2. one batch item: everything judged live, the use and a machine's proof consumed, the entry, the commit
 3. the object is got, overlapping 2; nothing is handed out before the commit, a refusal cancels it
 4. every segment is authenticated before it is sent
 5. the outcome entry: sent or aborted, and how many bytes. A delivery has a time limit; where a process died, a reaper
@@ -15,19 +15,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from auth.callers import Officer
+from auth.callers import Caller
+from auth.client_tokens import Proof
 from auth.grants import (
     first_refusal,
     judge_consent,
     judge_documents,
     judge_epoch,
+    judge_proof,
     judge_ticket_time,
     judge_use,
     judge_version,
 )
 from auth.tokens import RECEIPT, Ticket, TokenDesk
 from auth.verdict import ALLOWED, AccessRefused, Refused, Verdict
-from exchange.acts import judged_officer, officer_details, officer_needs
+from exchange.acts import caller_details, caller_needs, judged_caller
 from exchange.deliveries import Delivery, due_at, limit_s, outcome_of
 from storage.consents import CONSENTS, ITEMS, consent_by_id
 from storage.database import Database
@@ -58,17 +60,18 @@ async def fetch(
     desk: TokenDesk,
     *,
     ticket: Ticket,
-    officer: Officer,
+    caller: Caller,
+    proof: Proof | None,
     document_id: str,
     version: int,
     origin: str,
     now: datetime,
 ) -> Released:
-    """Raises ``AccessRefused`` after the refusal is on record; storage errors after an ``aborted`` outcome is."""
+    """``proof`` is a machine's, about this ticket and this address; it is used up together with the ticket. Raises ``AccessRefused`` after the refusal is on record; storage errors after an ``aborted`` outcome is."""
     place = await _place(vault, ticket, document_id, version)
     trail = await _trail(database, keyring, ticket, place)
-    details = officer_details(
-        officer,
+    details = caller_details(
+        caller,
         service=ticket.purpose,
         lawful_basis="consent",
         consent=ticket.consent_id,
@@ -76,7 +79,7 @@ async def fetch(
         document_type=place.type if place else None,
         doc={"id": document_id, "ver": version} | ({"sha256": place.sha256} if place else {}),
     )
-    work = _release(ticket, officer, place, trail, document_id, version, details)
+    work = _release(ticket, caller, proof, place, trail, document_id, version, details)
     read = vault.prepare(place) if place else None
     try:
         settled = await appender.submit(work)
@@ -95,7 +98,7 @@ async def fetch(
         limit_s=limit_s(place.size),
         place=place,
         trail=trail,
-        officer=officer,
+        caller=caller,
         details=details,
         consent_id=ticket.consent_id,
     )
@@ -104,7 +107,7 @@ async def fetch(
     except StorageError:
         await appender.submit(outcome_of(delivery, sent_bytes=0, complete=False))
         raise
-    receipt = _signed_receipt(desk, ticket, place, work.id, settled, origin, now)
+    receipt = _signed_receipt(desk, ticket, caller, place, work.id, settled, origin, now)
     return Released(opened, receipt, delivery)
 
 
@@ -142,7 +145,8 @@ async def _trail(database: Database, keyring: Keyring, ticket: Ticket, place: Pl
 
 def _release(
     ticket: Ticket,
-    officer: Officer,
+    caller: Caller,
+    proof: Proof | None,
     place: Place | None,
     trail: Trail,
     document_id: str,
@@ -151,25 +155,29 @@ def _release(
 ) -> Work[Verdict]:
     use = use_id(ticket.jti, document_id, version)
     row = version_id(document_id, version)
+    shown = proof.replay_id if proof else None
 
     def judge(facts: Facts, now: datetime) -> Verdict:
         consent = facts.get(CONSENTS, ticket.consent_id)
         return first_refusal(
             ALLOWED if place is not None else Refused("not_in_ticket"),
             judge_ticket_time(ticket.expires_at, now),
-            judged_officer(facts, officer, now),
+            judged_caller(facts, caller, now),
             judge_consent(consent, ticket.agency, now),
             judge_epoch(consent.epoch if consent else -1, ticket.consent_rev),
             judge_documents(facts.group(ITEMS, "consent_id", ticket.consent_id), {document_id}),
             judge_version(facts.get(VERSIONS, row)),
-            judge_use(facts.get(USES, use), officer.session_id, now),
+            judge_proof(facts.get(USES, use), shown),
+            judge_use(facts.get(USES, use), caller.holder, now),
         )
 
     def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
         before = facts.get(USES, use)
         due = due_at(now, place.size if place else 0)
         if before is not None:
-            facts.put(USES, replace(before, attempts=before.attempts + 1, open=True, due_at=due))
+            proofs = f"{before.proofs} {shown}" if shown else before.proofs
+            again = replace(before, attempts=before.attempts + 1, open=True, due_at=due, proofs=proofs)
+            facts.put(USES, again)
             return
         subject_ref = place.subject_ref if place else trail.subject_ref
         fresh = TicketUse(
@@ -179,26 +187,27 @@ def _release(
             version=version,
             subject_ref=subject_ref,
             consent_id=ticket.consent_id,
-            caller=officer.session_id,
+            caller=caller.holder,
             released_at=now,
             attempts=1,
             open=True,
             due_at=due,
             delivered=False,
+            proofs=shown or "",
         )
         facts.put(USES, fresh)
 
     def events(facts: Facts, _now: datetime, verdict: Verdict) -> list[Event]:
         seen = facts.get(USES, use)
         again = seen is not None and (seen.attempts > 1 if verdict.allowed else True)
-        return [Event("redelivery" if again else "release", trail, officer.actor, details)]
+        return [Event("redelivery" if again else "release", trail, caller.actor, details)]
 
     return Work(
         kind="release",
-        caller=officer.actor,
+        caller=caller.actor,
         trail=trail,
         load=[
-            *officer_needs(officer),
+            *caller_needs(caller),
             Need(CONSENTS, ticket.consent_id),
             Need(ITEMS, ticket.consent_id, "consent_id"),
             Need(VERSIONS, row),
@@ -214,6 +223,7 @@ def _release(
 def _signed_receipt(
     desk: TokenDesk,
     ticket: Ticket,
+    caller: Caller,
     place: Place,
     item_id: str,
     settled: Settled[Verdict],
@@ -229,7 +239,7 @@ def _signed_receipt(
             "ticket": ticket.jti,
             "consent": {"id": ticket.consent_id, "sha256": ticket.consent_sha256},
             "recipient": ticket.agency,
-            "act": ticket.act_sub,
+            "act": caller.actor,
             "doc": {
                 "id": place.document_id,
                 "ver": place.version,

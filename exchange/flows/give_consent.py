@@ -18,8 +18,9 @@ from auth.grants import CONSENT_AFTER, judge_decision, must_change
 from auth.links import code_hash, new_code
 from auth.tokens import TokenDesk
 from auth.verdict import AccessRefused, Verdict
+from exchange.acts import name_of
 from exchange.records import Choice, Terms, given_record
-from storage.agencies import AGENCIES, OFFICERS, Agency, Officer
+from storage.agencies import AGENCIES, Agency
 from storage.consents import (
     CHALLENGES,
     CONSENTS,
@@ -65,7 +66,7 @@ class Opened:
 
     request: ConsentRequest
     agency: Agency
-    officer: Officer
+    asker: str
     items: tuple[AskedItem, ...]
 
 
@@ -95,13 +96,13 @@ async def open_link(database: Database, keyring: Keyring, *, code: str) -> Opene
         documents = [item["document_id"] for item in asked if item["document_id"]]
         versions = await VERSIONS.load(reading.raw, "document_id", documents)
         agency = (await AGENCIES.load(reading.raw, "id", [request.agency_id]))[0]
-        officer = (await OFFICERS.load(reading.raw, "id", [request.officer_id]))[0]
+        asker = await name_of(reading, request.asked_by)
     ready = {version.document_id: version for version in versions if version.state == "ready"}
     items = tuple(
         AskedItem(str(number), item["type"], item["document_id"], ready.get(item["document_id"]))
         for number, item in enumerate(asked)
     )
-    return Opened(request, agency, officer, items)
+    return Opened(request, agency, asker, items)
 
 
 async def reopened(database: Database, opened: Opened) -> Opened:
@@ -261,7 +262,7 @@ def _consent(
         request_id=request.id,
         subject_ref=request.subject_ref,
         agency_id=request.agency_id,
-        officer_id=request.officer_id,
+        asked_by=request.asked_by,
         service=request.service,
         application_no=request.application_no,
         state=CONSENT_AFTER[act],

@@ -1,8 +1,8 @@
 """A live consent becomes a ticket (``protocols.md`` 5).
 
 1. find the documents that the citizen granted, in their newest ready version
-2. one batch item: officer, consent and documents judged live; the entry
-3. sign the ticket: at most 5 minutes, bound to consent, versions, agency, officer and session
+2. one batch item: caller, consent and documents judged live; the entry
+3. sign the ticket: at most 5 minutes, bound to consent, versions, agency, and to the officer's session or the client's key
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from auth.callers import Officer
+from auth.callers import Caller, Machine
 from auth.grants import first_refusal, judge_consent, judge_documents, judge_version
 from auth.tokens import TicketClaims, TicketDocument, TokenDesk, issue_ticket
 from auth.verdict import ALLOWED, AccessRefused, Refused, Verdict
-from exchange.acts import judged_officer, officer_details, officer_needs
+from exchange.acts import caller_details, caller_needs, judged_caller
 from storage.consents import CONSENTS, ITEMS, consent_by_id, items_of
 from storage.database import Database, Reading
 from storage.documents import VERSIONS, DocumentVersion
@@ -42,7 +42,7 @@ async def issue(
     appender: Appender,
     desk: TokenDesk,
     *,
-    officer: Officer,
+    caller: Caller,
     consent_id: str,
     documents: Collection[str] | None,
     life_s: int,
@@ -70,8 +70,8 @@ async def issue(
 
     def judge(facts: Facts, now: datetime) -> Verdict:
         return first_refusal(
-            judged_officer(facts, officer, now),
-            judge_consent(facts.get(CONSENTS, consent_id), officer.agency_id, now),
+            judged_caller(facts, caller, now),
+            judge_consent(facts.get(CONSENTS, consent_id), caller.agency_id, now),
             few_enough,
             judge_documents(facts.group(ITEMS, "consent_id", consent_id), wanted),
             all_found,
@@ -83,8 +83,8 @@ async def issue(
             facts.put(MESSAGES, message)
 
     def events(_facts: Facts, _now: datetime, _verdict: Verdict) -> list[Event]:
-        details = officer_details(
-            officer,
+        details = caller_details(
+            caller,
             service=consent.service if consent else None,
             lawful_basis="consent",
             consent=consent_id,
@@ -92,15 +92,15 @@ async def issue(
             document_types=[version.type for version in versions],
             docs=[{"id": version.document_id, "ver": version.version} for version in versions],
         )
-        return [Event("ticket", trail, officer.actor, details)]
+        return [Event("ticket", trail, caller.actor, details)]
 
     settled = await appender.submit(
         Work(
             kind="ticket",
-            caller=officer.actor,
+            caller=caller.actor,
             trail=trail,
             load=[
-                *officer_needs(officer),
+                *caller_needs(caller),
                 Need(CONSENTS, consent_id),
                 Need(ITEMS, consent_id, "consent_id"),
                 *(Need(VERSIONS, version.id) for version in versions),
@@ -117,11 +117,9 @@ async def issue(
     issued_at = settled.receipt.at  # the clock that will judge it (D11)
     claims = TicketClaims(
         jti=ticket_id,
-        sub=keyring.pseudonym(officer.agency_id, consent.subject_ref),
-        agency=officer.agency_id,
-        act_sub=officer.actor,
-        act_sid=officer.session_id,
-        act_counter=officer.counter,
+        sub=keyring.pseudonym(caller.agency_id, consent.subject_ref),
+        agency=caller.agency_id,
+        **_holder(caller),
         purpose=consent.service,
         application_no=consent.application_no,
         consent_id=consent.id,
@@ -132,6 +130,13 @@ async def issue(
         expires_at=issued_at + timedelta(seconds=life_s),
     )
     return Issued(issue_ticket(desk, claims, issued_at), life_s, tuple(versions))
+
+
+def _holder(caller: Caller) -> dict[str, str]:
+    """Whose ticket it is: a session's, or a key's (RFC 7800)."""
+    if isinstance(caller, Machine):
+        return {"client_id": caller.id, "cnf_jkt": caller.jkt}
+    return {"act_sub": caller.actor, "act_sid": caller.session_id, "act_counter": caller.counter}
 
 
 async def _newest(reading: Reading, documents: Collection[str]) -> list[DocumentVersion]:

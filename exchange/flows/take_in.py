@@ -16,9 +16,9 @@ import contextlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from auth.callers import Officer
+from auth.callers import Caller
 from auth.verdict import AccessRefused, Refused, Verdict
-from exchange.acts import judged_officer, officer_details, officer_needs
+from exchange.acts import caller_details, caller_needs, judged_caller
 from exchange.holdings import check_own_number
 from exchange.requirements.catalogue import DocumentType
 from exchange.uploads import Body, Paper, Turned, inspected, unfit
@@ -66,7 +66,7 @@ async def take_in(
     appender: Appender,
     vault: Vault,
     *,
-    officer: Officer,
+    caller: Caller,
     subject_ref: str,
     document_type: DocumentType,
     shareable: bool,
@@ -78,15 +78,15 @@ async def take_in(
     try:
         trail = await keyring.trail(subject_ref)
     except KeyMissing:
-        await _refused(appender, officer, keyring.site_trail(), document_type.code, "subject_unknown")
+        await _refused(appender, caller, keyring.site_trail(), document_type.code, "subject_unknown")
         raise AccessRefused("subject_unknown") from None
     if reason := unfit(document_type, shareable, paper, body, limit_bytes):
-        await _refused(appender, officer, trail, document_type.code, reason)
+        await _refused(appender, caller, trail, document_type.code, reason)
         raise AccessRefused(reason)
     try:
         await check_own_number(database, keyring, subject_ref, document_type, paper.number)
     except AccessRefused as refused:
-        await _refused(appender, officer, trail, document_type.code, refused.reason)
+        await _refused(appender, caller, trail, document_type.code, refused.reason)
         raise
     place, began = await _reserved(database, keyring, vault, trail, document_type, paper)
     try:
@@ -98,14 +98,14 @@ async def take_in(
     except BaseException as error:
         await _discarded(database, vault, place)
         if isinstance(error, Turned):
-            await _refused(appender, officer, trail, document_type.code, error.reason)
+            await _refused(appender, caller, trail, document_type.code, error.reason)
             raise AccessRefused(error.reason) from None
         if isinstance(error, UploadBroken):
-            await _refused(appender, officer, trail, document_type.code, "upload_broken")
+            await _refused(appender, caller, trail, document_type.code, "upload_broken")
         raise
-    row = _version(officer, trail, document_type, paper, body, place, stored, began)
+    row = _version(caller, trail, document_type, paper, body, place, stored, began)
     try:
-        arrival = _Arrival(officer, trail, row, began)
+        arrival = _Arrival(caller, trail, row, began)
         settled = await appender.submit(arrival.work())
         settled.verdict.enforce()
     except NOT_KEPT:
@@ -149,9 +149,9 @@ async def _reserved(
 class _Arrival:
     """The batch item of a paper that has come in: judged, kept, told. ``taken`` is the answer once it was allowed."""
 
-    def __init__(self, officer: Officer, trail: Trail, row: DocumentVersion, began: datetime) -> None:
+    def __init__(self, caller: Caller, trail: Trail, row: DocumentVersion, began: datetime) -> None:
         self.taken = Taken(row, created=True)
-        self._officer = officer
+        self._caller = caller
         self._trail = trail
         self._row = row
         self._began = began
@@ -160,9 +160,9 @@ class _Arrival:
     def work(self) -> Work[Verdict]:
         return Work(
             kind="intake",
-            caller=self._officer.actor,
+            caller=self._caller.actor,
             trail=self._trail,
-            load=[*officer_needs(self._officer), Need(VERSIONS, self._row.document_id, "document_id")],
+            load=[*caller_needs(self._caller), Need(VERSIONS, self._row.document_id, "document_id")],
             judge=self._judge,
             apply=self._apply,
             events=self._events,
@@ -176,7 +176,7 @@ class _Arrival:
         return next((version for version in ready if version.sha256 == self._row.sha256), None)
 
     def _judge(self, facts: Facts, now: datetime) -> Verdict:
-        verdict = judged_officer(facts, self._officer, now)
+        verdict = judged_caller(facts, self._caller, now)
         if not verdict.allowed:
             return verdict
         if now - self._began > INTAKE_LIFE:
@@ -199,7 +199,7 @@ class _Arrival:
 
     def _events(self, _facts: Facts, _now: datetime, verdict: Verdict) -> list[Event]:
         if not verdict.allowed:
-            return [_event(self._officer, self._trail, self._row.type)]
+            return [_event(self._caller, self._trail, self._row.type)]
         kept = self.taken.version
         told = [
             self._told(
@@ -213,11 +213,11 @@ class _Arrival:
         return told
 
     def _told(self, doc: dict[str, object], **members: object) -> Event:
-        return _event(self._officer, self._trail, self._row.type, doc=doc, **members)
+        return _event(self._caller, self._trail, self._row.type, doc=doc, **members)
 
 
 def _version(
-    officer: Officer,
+    caller: Caller,
     trail: Trail,
     document_type: DocumentType,
     paper: Paper,
@@ -249,29 +249,27 @@ def _version(
         number=seal_field(trail, "number", paper.number.encode()) if paper.number else None,
         about=seal_field(trail, "about", paper.about.encode()) if paper.about else None,
         stale_event=None,
-        taken_by=officer.id,
+        taken_by=caller.actor,
         taken_at=now,
     )
 
 
-def _event(officer: Officer, trail: Trail, document_type: str, **members: object) -> Event:
+def _event(caller: Caller, trail: Trail, document_type: str, **members: object) -> Event:
     return Event(
-        "intake", trail, officer.actor, officer_details(officer, document_type=document_type, **members)
+        "intake", trail, caller.actor, caller_details(caller, document_type=document_type, **members)
     )
 
 
-async def _refused(
-    appender: Appender, officer: Officer, trail: Trail, document_type: str, reason: str
-) -> None:
+async def _refused(appender: Appender, caller: Caller, trail: Trail, document_type: str, reason: str) -> None:
     """Put a refusal on record that was decided before the batch."""
     await appender.submit(
         Work(
             kind="intake",
-            caller=officer.actor,
+            caller=caller.actor,
             trail=trail,
             load=(),
             judge=lambda _facts, _now: Refused(reason),
-            events=lambda _facts, _now, _verdict: [_event(officer, trail, document_type)],
+            events=lambda _facts, _now, _verdict: [_event(caller, trail, document_type)],
         )
     )
 

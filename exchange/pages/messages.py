@@ -12,6 +12,8 @@ from datetime import datetime
 
 from exchange.pages.wording import list_words, moment_words, one_line, spaced, time_words
 
+# Where an agency's system asks, and no officer sits.
+NO_COUNTER = "layanan elektronik"
 _NEVER_TELL = "Jangan berikan ke siapa pun, termasuk petugas."
 
 

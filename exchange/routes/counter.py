@@ -1,25 +1,30 @@
-"""Officers at the counter: session, catalogue, enrolment, readiness, withdrawal for a citizen."""
+"""At the counter: an officer's session, a withdrawal for a citizen; and for back ends too: enrolment, readiness."""
 
 from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
+from auth.callers import Caller
 from exchange.answers import withdrawal_text
-from exchange.deps import CurrentOfficer, Wired, clock, current_officer, session_cookie, today_at
+from exchange.deps import CurrentOfficer, Wired, clock, session_cookie, today_at
 from exchange.errors import ProblemRaised
 from exchange.flows import check_requirements, enrol, exercise_rights, sign_in
 from exchange.holdings import misnamed
+from exchange.machine import officer_or_machine
 from exchange.requirements.masking import mask_sensitive
 from exchange.requirements.numbers import NumberError, check_phone, parse_nik
 from exchange.schemas import Answers, ConsentId, Parties, Reference, Strict
 
 public = APIRouter(prefix="/v1", tags=["Officer"])
-router = APIRouter(prefix="/v1", tags=["Officer"], dependencies=[Depends(current_officer)])
+router = APIRouter(prefix="/v1", tags=["Agency"])
+
+Enroller = Annotated[Caller, Depends(officer_or_machine("subjects.enrol"))]
+Looker = Annotated[Caller, Depends(officer_or_machine("readiness.check"))]
 
 NAME_LIMIT = 200
 
@@ -94,9 +99,9 @@ async def sign_out(parts: Wired, officer: CurrentOfficer, response: Response) ->
 
 @router.post("/subjects", status_code=201, operation_id="enrolCitizen", summary="Enrol a citizen")
 async def enrol_citizen(
-    parts: Wired, officer: CurrentOfficer, body: CitizenIn, response: Response
+    parts: Wired, caller: Enroller, body: CitizenIn, response: Response
 ) -> dict[str, Any]:
-    """A known NIK answers 200 with the same reference and changes nothing. One entry on the citizen's trail."""
+    """An officer, or a client with `subjects.enrol`. A known NIK answers 200 with the same reference and changes nothing. One entry on the citizen's trail."""
     now = clock()
     nik = parse_nik(body.nik, birth_date=body.birth_date, today=today_at(parts.zone))
     for number, contact in enumerate(body.contacts):
@@ -105,7 +110,7 @@ async def enrol_citizen(
         parts.database,
         parts.keyring,
         parts.appender,
-        officer=officer,
+        caller=caller,
         nik=nik,
         name=body.name,
         birth_date=body.birth_date,
@@ -118,9 +123,9 @@ async def enrol_citizen(
 
 
 @router.post("/readiness", operation_id="checkReadiness", summary="Is what a service requires on file?")
-async def readiness(parts: Wired, officer: CurrentOfficer, body: ReadinessIn) -> dict[str, Any]:
-    """Own agency's services only. Opens no document. One entry on the trail of each citizen looked at; each of them
-    counts against the officer's hourly budget.
+async def readiness(parts: Wired, caller: Looker, body: ReadinessIn) -> dict[str, Any]:
+    """An officer, or a client with `readiness.check`. Own agency's services only. Opens no document. One entry on the trail of each citizen looked at; each of them
+    counts against the caller's hourly budget.
     """
     subject_ref = body.subject_ref
     if (body.nik is None) == (subject_ref is None):
@@ -135,7 +140,7 @@ async def readiness(parts: Wired, officer: CurrentOfficer, body: ReadinessIn) ->
         parts.keyring,
         parts.appender,
         parts.catalogue,
-        officer=officer,
+        caller=caller,
         subject_ref=subject_ref,
         service_code=body.service,
         parties=body.parties,

@@ -17,8 +17,9 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exchange.deliveries import outcome_of
-from exchange.deps import Holder, Parts, Wired, clock, parts_of, ticket_holder
+from exchange.deps import Parts, Wired, clock, parts_of
 from exchange.flows.fetch import Released, fetch, still_granted
+from exchange.holder import Holder, ticket_holder
 from exchange.schemas import DOCUMENT_ID, DocumentId
 
 router = APIRouter(prefix="/v1", tags=["Ticket holder"], dependencies=[Depends(ticket_holder)])
@@ -46,7 +47,8 @@ _SUFFIXES = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
 async def content(
     parts: Wired, holder: Holder, document_id: DocumentId, version: Annotated[int, Path(ge=1, le=MAX_VERSION)]
 ) -> Response:
-    """Bearer ticket and the session cookie it is bound to; once for each document. One release entry before the first
+    """Bearer ticket and the session cookie it is bound to, or DPoP ticket and a proof by the key it is bound to; once for each
+    document. One release entry before the first
     byte, one outcome entry after the last.
     """
     released = await fetch(
@@ -56,7 +58,8 @@ async def content(
         parts.vault,
         parts.desk,
         ticket=holder.ticket,
-        officer=holder.officer,
+        caller=holder.caller,
+        proof=holder.proof,
         document_id=document_id,
         version=version,
         origin=parts.log_origin,

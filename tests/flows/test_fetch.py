@@ -40,7 +40,7 @@ async def test_used_twice(world: World) -> None:
     officer = await world.officer()
     _, ticket = await world.consented(officer)
     assert (await world.fetches(officer, ticket)).status_code == 200
-    await _outcome_recorded(world)
+    await world.outcomes()
     assert _code(await world.fetches(officer, ticket)) == (409, "BK-4003")
     assert await _last(world) == {"type": "redelivery", "allowed": False, "reason": "ticket_used"}
 
@@ -146,7 +146,7 @@ async def test_store_down_and_back(world: World, monkeypatch: pytest.MonkeyPatch
     assert entries == [("release", None), ("outcome", "aborted")]
     again = await world.fetches(officer, ticket)
     assert (again.status_code, again.content) == (200, JPEG)
-    await _outcome_recorded(world)
+    await world.outcomes()
     entries = [(e["type"], e.get("outcome")) for e in await world.entries()][-2:]
     assert entries == [("redelivery", None), ("outcome", "sent")]
 
@@ -222,7 +222,7 @@ async def test_a_document_over_one_segment_streams(world: World) -> None:
     _, ticket = await world.consented(officer, content=large)
     answer = await world.fetches(officer, ticket)
     assert (answer.status_code, answer.content) == (200, large)
-    await _outcome_recorded(world)
+    await world.outcomes()
     last = (await world.entries())[-1]
     assert (last["outcome"], last["bytes"]) == ("sent", len(large))
 
@@ -240,7 +240,7 @@ async def test_the_short_way_and_the_long_way_answer_alike(
             ticket = (await officer.post("/v1/tickets", json={"consent_id": consent})).json()
         path = ticket["documents"][0]["content_url"]
         sent = await world.fetches(officer, ticket)
-        await _outcome_recorded(world)
+        await world.outcomes()
         again = await world.fetches(officer, ticket)
         anonymous = await world.client.get(path)
         kinds = [entry["type"] for entry in (await world.entries())[-3:]]
@@ -287,7 +287,7 @@ async def test_a_client_that_hangs_up_is_recorded(world: World) -> None:
     headers = {"Authorization": f"Bearer {ticket['ticket']}"}
     async with officer.client.stream("GET", document["content_url"], headers=headers) as response:
         await anext(response.aiter_bytes(1000))
-    await _outcome_recorded(world)
+    await world.outcomes()
     assert (await world.entries())[-1]["outcome"] == "aborted"
     assert (await world.fetches(officer, ticket)).content == large
 
@@ -300,7 +300,7 @@ async def test_unknown_outcomes_are_closed(world: World) -> None:
     officer = await world.officer()
     _, ticket = await world.consented(officer)
     await world.fetches(officer, ticket)
-    await _outcome_recorded(world)
+    await world.outcomes()
     parts = world.parts
     async with parts.database.transaction() as transaction:
         await transaction.raw.execute("UPDATE ticket_use SET open = true, delivered = false")
@@ -311,15 +311,6 @@ async def test_unknown_outcomes_are_closed(world: World) -> None:
     assert sum(await asyncio.gather(*looks)) >= 1
     assert await tidy_up.close_abandoned(parts.database, parts.keyring, parts.appender) == 0
     assert (await world.entries())[-1]["outcome"] == "unknown"
-
-
-async def _outcome_recorded(world: World) -> None:
-    for _ in range(200):
-        async with world.parts.database.transaction() as transaction:
-            if not await transaction.raw.fetchval("SELECT count(*) FROM ticket_use WHERE open"):
-                return
-        await asyncio.sleep(0.05)
-    raise AssertionError("no outcome")
 
 
 def _with_life(world: World, life_s: int) -> object:

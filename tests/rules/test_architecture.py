@@ -15,7 +15,7 @@ from tests.rules.house import ROOMS, ROOT, name_of, nodes, sources, tracked
 WORDS_OF_STORAGE = {
     "exchange/routes/consent.py": {"ConsentRequest"},
     "exchange/routes/trail.py": {"CitizenLink"},
-    "exchange/routes/papers.py": {"UploadBroken"},
+    "exchange/routes/intake.py": {"UploadBroken"},
 }
 _PATH = re.compile(r"`((?:[\w.-]+/)+(?:[\w.-]+\.\w+)?)`")
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -20,6 +21,7 @@ import urllib3
 from minio import Minio
 
 from exchange.app import at_work
+from exchange.cli.bench.back_end import open_back_end
 from exchange.cli.bench.figures import (
     BYTES_PER_MB,
     LARGE_BYTES,
@@ -35,10 +37,12 @@ from exchange.cli.bench.people import Citizen, Counter, consenting, open_counter
 from exchange.cli.bench.world import Application, World
 
 CONCURRENCIES = (1, 8, 32)
+DPOP_CONCURRENCIES = (8, 32)
 LARGE_CONCURRENCY = 4
 MINT_CONCURRENCY = 8
 OUTCOMES_WITHIN_S = 30.0
 POLL_S = 0.005
+TICKETS_PATH = "/v1/tickets"
 
 Say = Callable[[str], None]
 
@@ -67,6 +71,19 @@ class _Sums:
         }
 
 
+class Asker(Protocol):
+    """An officer at a counter, or a back end with its proofs."""
+
+    async def arrive(self, generator: Generator) -> None:
+        """Be ready for the next minutes."""
+
+    def asking(self, path: str) -> dict[str, str]:
+        """Headers of a POST."""
+
+    def redeeming(self, path: str, ticket: str) -> dict[str, str]:
+        """Headers of the GET that redeems a ticket."""
+
+
 class FetchBench:
     """One application, one set of citizens, one connection to look at the outcomes with."""
 
@@ -79,23 +96,27 @@ class FetchBench:
         self._connection = connection
         self._origin = world.settings.origin
 
-    async def mint(self, citizens: Sequence[Citizen], number: int) -> tuple[list[Call], Load]:
+    async def mint(
+        self, citizens: Sequence[Citizen], number: int, asker: Asker | None = None
+    ) -> tuple[list[Call], Load]:
         """``number`` fresh single-use tickets, a document each, as calls that redeem them."""
-        headers = self._counter.headers(**{"Content-Type": "application/json"})
+        asker = asker or self._counter
+        await asker.arrive(self._generator)
         wanted = itertools.islice(itertools.cycle(citizens), number)
-        bodies = [
-            json.dumps({"consent_id": one.consent_id, "documents": [one.document_id]}) for one in wanted
+        json_body = {"Content-Type": "application/json"}
+        calls = [
+            Call(
+                TICKETS_PATH,
+                asker.asking(TICKETS_PATH) | json_body,
+                "POST",
+                json.dumps({"consent_id": one.consent_id, "documents": [one.document_id]}),
+            )
+            for one in wanted
         ]
-        calls = [Call("/v1/tickets", headers, "POST", body) for body in bodies]
         load = await self._generator.run(self._origin, calls, MINT_CONCURRENCY, keep_bodies=True)
         # Each ticket wrote a notice to its citizen; waiting until the sandbox has "sent" them would measure nothing.
         await self._connection.execute("UPDATE outbox SET state = 'sent' WHERE state = 'waiting'")
-        return [self._redeeming(body) for body in load.bodies], load
-
-    def _redeeming(self, answer: str) -> Call:
-        ticket = json.loads(answer)
-        headers = self._counter.headers(Authorization=f"Bearer {ticket['ticket']}")
-        return Call(ticket["documents"][0]["content_url"], headers)
+        return [_redeeming(asker, body) for body in load.bodies], load
 
     async def fetch(
         self, application: Application, calls: Sequence[Call], concurrency: int
@@ -113,21 +134,29 @@ class FetchBench:
                 await asyncio.sleep(POLL_S)
 
     async def compare(
-        self, application: Application, citizens: Sequence[Citizen], concurrency: int, scale: tuple[int, int]
-    ) -> _Sums:
-        """``scale``: rounds, and requests a round. Each round is half direct and half through the gateway."""
+        self,
+        application: Application,
+        citizens: Sequence[Citizen],
+        concurrency: int,
+        scale: tuple[int, int],
+        askers: Sequence[Asker] = (),
+    ) -> list[_Sums]:
+        """``scale``: rounds, and requests a round. Each round is direct, then through the gateway, once for each asker (the
+        counter when none is named).
+        """
         rounds, requests = scale
-        sums = _Sums()
+        askers = askers or [self._counter]
+        sums = [_Sums() for _ in askers]
         direct = presigned(self._world, list(itertools.islice(itertools.cycle(citizens), requests)))
         for _ in range(rounds):
-            calls, _load = await self.mint(citizens, requests)
-            sums.direct.append(
-                await self._generator.run(self._world.settings.s3_endpoint or "", direct, concurrency)
-            )
-            load, seconds, cpu_s = await self.fetch(application, calls, concurrency)
-            sums.fetched.append(load)
-            sums.fetched_s += seconds
-            sums.cpu_s += cpu_s
+            alone = await self._generator.run(self._world.settings.s3_endpoint or "", direct, concurrency)
+            for asker, mine in zip(askers, sums, strict=True):
+                calls, _load = await self.mint(citizens, requests, asker)
+                load, seconds, cpu_s = await self.fetch(application, calls, concurrency)
+                mine.direct.append(alone)
+                mine.fetched.append(load)
+                mine.fetched_s += seconds
+                mine.cpu_s += cpu_s
         return sums
 
     async def mint_and_fetch(
@@ -149,6 +178,7 @@ async def fetch(world: World, generator: Generator, scale: Scale, say: Say) -> d
     say(f"making {scale.citizens} citizens with 300 KB documents and their consents ...")
     async with at_work(world.settings) as parts:
         counter = await open_counter(parts)
+        back_end = await open_back_end(parts)
         small = await consenting(parts, counter, itertools.islice(world.numbers, scale.citizens), SMALL_BYTES)
         large = await consenting(
             parts, counter, itertools.islice(world.numbers, scale.large_citizens), LARGE_BYTES
@@ -157,6 +187,7 @@ async def fetch(world: World, generator: Generator, scale: Scale, say: Say) -> d
     try:
         bench = FetchBench(world, generator, counter, connection)
         figures: Part = {}
+        dpop: Part = {}
         with world.application() as application:
             say("warming up ...")
             warming, _load = await bench.mint(small, scale.requests // 4)
@@ -165,8 +196,12 @@ async def fetch(world: World, generator: Generator, scale: Scale, say: Say) -> d
                 say(f"fetch at concurrency {concurrency} ...")
                 # One caller waits for every commit: half as many requests take as long.
                 requests = scale.requests if concurrency > 1 else max(1, scale.requests // 2)
-                sums = await bench.compare(application, small, concurrency, (scale.rounds, requests))
-                figures[f"c{concurrency}"] = sums.figures()
+                askers: list[Asker] = [counter, back_end] if concurrency in DPOP_CONCURRENCIES else [counter]
+                sums = await bench.compare(application, small, concurrency, (scale.rounds, requests), askers)
+                officer, *machine = [each.figures() for each in sums]
+                figures[f"c{concurrency}"] = officer
+                dpop |= {f"c{concurrency}": _beside(officer, figure) for figure in machine}
+            figures["dpop"] = dpop
             figures["mint_and_fetch"] = await bench.mint_and_fetch(application, small, scale.requests)
             say("20 MB objects ...")
             large_figures = await _large(bench, application, large, scale)
@@ -194,7 +229,8 @@ async def _large(
     # The process is warm from the small ones and has never held a large one: everything that these need counts.
     before_mb = application.memory_mb()
     application.watch_peak()
-    sums = await bench.compare(application, citizens, LARGE_CONCURRENCY, (scale.rounds, scale.large_requests))
+    scaled = scale.rounds, scale.large_requests
+    (sums,) = await bench.compare(application, citizens, LARGE_CONCURRENCY, scaled)
     figures = sums.figures()
     megabytes = sum(load.requests for load in sums.fetched) * LARGE_BYTES / BYTES_PER_MB
     return {
@@ -205,6 +241,19 @@ async def _large(
         "gateway_cpu_ms": figures["gateway_cpu_ms"],
         "concurrency": LARGE_CONCURRENCY,
     }
+
+
+def _beside(officer: Part, machine: Part) -> Part:
+    """What the proof costs beside the cookie, in the same rounds."""
+    added_ms = machine["gateway_cpu_ms"] - officer["gateway_cpu_ms"]
+    of_officer = machine["ratio"] / officer["ratio"]
+    return {**machine, "added_cpu_ms": round(added_ms, 3), "of_officer": round(of_officer, 3)}
+
+
+def _redeeming(asker: Asker, answer: str) -> Call:
+    ticket = json.loads(answer)
+    path = ticket["documents"][0]["content_url"]
+    return Call(path, asker.redeeming(path, ticket["ticket"]))
 
 
 def presigned(world: World, citizens: Sequence[Citizen]) -> list[Call]:

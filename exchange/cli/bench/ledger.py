@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from auth.tokens import Ticket
-from exchange.acts import officer_details
+from exchange.acts import caller_details
 from exchange.app import at_work
 from exchange.cli.bench.figures import BenchError, Part, Scale, percentile_ms
 from exchange.cli.bench.people import Citizen, Counter, consenting, open_counter
@@ -73,7 +73,7 @@ async def _grant(parts: Parts, counter: Counter, citizen: Citizen) -> _Grant:
         parts.keyring,
         parts.appender,
         parts.desk,
-        officer=counter.officer,
+        caller=counter.officer,
         consent_id=citizen.consent_id,
         documents=[citizen.document_id],
         life_s=parts.settings.ticket_life_s,
@@ -92,7 +92,7 @@ def _works(counter: Counter, grants: Sequence[_Grant], number: int) -> list[Work
 
 def _work(counter: Counter, grant: _Grant) -> Work[Any]:
     citizen, ticket = grant.citizen, replace(grant.ticket, jti=new_id("t"))
-    details = officer_details(
+    details = caller_details(
         counter.officer,
         service=ticket.purpose,
         lawful_basis="consent",
@@ -102,7 +102,7 @@ def _work(counter: Counter, grant: _Grant) -> Work[Any]:
         doc={"id": citizen.document_id, "ver": citizen.version, "sha256": grant.place.sha256},
     )
     return flow._release(  # noqa: SLF001 - exactly the work of the fetch, and nothing beside it
-        ticket, counter.officer, grant.place, grant.trail, citizen.document_id, citizen.version, details
+        ticket, counter.officer, None, grant.place, grant.trail, citizen.document_id, citizen.version, details
     )
 
 

@@ -61,6 +61,15 @@ class Counter:
     def headers(self, **more: str) -> dict[str, str]:
         return {"Cookie": f"{self.cookie_name}={self.cookie}", "X-CSRF-Token": self.csrf, **more}
 
+    async def arrive(self, _generator: object) -> None:
+        """Signed in for the whole run."""
+
+    def asking(self, _path: str) -> dict[str, str]:
+        return self.headers()
+
+    def redeeming(self, _path: str, ticket: str) -> dict[str, str]:
+        return self.headers(Authorization=f"Bearer {ticket}")
+
 
 @dataclass(frozen=True, slots=True)
 class Citizen:
@@ -119,7 +128,7 @@ async def consenting(
 async def _group(parts: Parts, counter: Counter, numbers: list[int], size_bytes: int) -> list[Citizen]:
     asked = await _each(numbers, lambda number: _asked(parts, counter, number, size_bytes))
     codes = await _codes(parts, [request.phone for request in asked])
-    return await _each(asked, lambda request: _granted(parts, request, codes[request.phone]))
+    return await _each(asked, lambda request: _granted(parts, counter, request, codes[request.phone]))
 
 
 async def enrolled(parts: Parts, counter: Counter, number: int) -> tuple[str, str]:
@@ -131,7 +140,7 @@ async def enrolled(parts: Parts, counter: Counter, number: int) -> tuple[str, st
         parts.database,
         parts.keyring,
         parts.appender,
-        officer=counter.officer,
+        caller=counter.officer,
         nik=parse_nik(nik, birth_date=None, today=today_at(parts.zone)),
         name="Warga",
         birth_date=None,
@@ -163,7 +172,7 @@ async def _asked(parts: Parts, counter: Counter, number: int, size_bytes: int) -
         parts.keyring,
         parts.appender,
         parts.vault,
-        officer=counter.officer,
+        caller=counter.officer,
         subject_ref=subject_ref,
         document_type=parts.catalogue.document_types[DOCUMENT_TYPE],
         shareable=True,
@@ -195,7 +204,7 @@ async def _requested(parts: Parts, counter: Counter, subject_ref: str) -> give_c
         parts.appender,
         parts.desk,
         parts.catalogue,
-        officer=counter.officer,
+        caller=counter.officer,
         where=ask_consent.Place(parts.site_name, parts.zone, AGENCY),
         wanted=ask_consent.Wanted(
             subject_ref=subject_ref,
@@ -218,7 +227,7 @@ async def _requested(parts: Parts, counter: Counter, subject_ref: str) -> give_c
     return opened
 
 
-async def _granted(parts: Parts, asked: _Asked, code: str) -> Citizen:
+async def _granted(parts: Parts, counter: Counter, asked: _Asked, code: str) -> Citizen:
     verdict, _left = await prove_self.verify_code(
         parts.keyring, parts.appender, target=asked.target, browser=asked.browser, code=code
     )
@@ -242,7 +251,7 @@ async def _granted(parts: Parts, asked: _Asked, code: str) -> Citizen:
         parts.database,
         parts.keyring,
         parts.appender,
-        officer=_asker(asked),
+        caller=counter.officer,
         request_id=asked.opened.request.id,
         now=now,
     )
@@ -254,12 +263,6 @@ async def _granted(parts: Parts, asked: _Asked, code: str) -> Citizen:
         document.version,
         document.object_key,
     )
-
-
-def _asker(asked: _Asked) -> Officer:
-    row, agency = asked.opened.officer, asked.opened.agency
-    session = asked.opened.request.session_id
-    return Officer(row.id, row.name, agency.id, agency.code, agency.site, row.counter, row.role, session)
 
 
 async def _codes(parts: Parts, phones: list[str]) -> dict[str, str]:
