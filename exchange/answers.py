@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from fastapi import Response
@@ -70,6 +70,13 @@ def agency_code(agency_id: str) -> str:
 def short_names(parts: Parts, types: Sequence[str]) -> list[str]:
     known = parts.catalogue.document_types
     return [paper_words(code, known[code].name_id if code in known else code).short for code in types]
+
+
+def parties_meant(parts: Parts, caller: Caller, parties: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Who takes part, by role, from the references that this agency knows."""
+    return {
+        role: [parts.keyring.meant(caller.agency_id, ref) for ref in refs] for role, refs in parties.items()
+    }
 
 
 def withdrawal_text(parts: Parts) -> Callable[[str, Sequence[str], str, datetime], str]:

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 _ULID = "[0-9A-HJKMNP-TV-Z]{26}"
-Reference = Annotated[str, StringConstraints(pattern=f"^sbj_{_ULID}$")]
+# As this agency knows the citizen: pairwise (D10).
+Reference = Annotated[str, StringConstraints(pattern="^sbj_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
 DOCUMENT_ID = f"d_{_ULID}"
 DocumentId = Annotated[str, StringConstraints(pattern=f"^{DOCUMENT_ID}$")]
 RequestId = Annotated[str, StringConstraints(pattern=f"^cr_{_ULID}$")]

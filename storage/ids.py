@@ -11,6 +11,7 @@ import os
 import time
 
 _RANDOM_BYTES = 10
+_CHARACTERS = 26
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 
@@ -30,6 +31,21 @@ def ulid() -> str:
 @functools.lru_cache(maxsize=1)
 def _time_characters(milliseconds: int) -> str:
     return "".join([_PAIRS[milliseconds >> shift & 1023] for shift in range(40, -1, -10)])
+
+
+def ulid_of(number: int) -> str:
+    """128 bits as the 26 characters of a ULID."""
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
+
+
+def number_of(text: str) -> int:
+    """The inverse. Raises ``ValueError`` for what no 128 bits are written as."""
+    number = 0
+    for character in text:
+        number = number << 5 | _ALPHABET.index(character)
+    if len(text) != _CHARACTERS or number >= 2**128:
+        raise ValueError("no ULID")
+    return number
 
 
 def new_id(prefix: str) -> str:

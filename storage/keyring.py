@@ -20,11 +20,12 @@ from sqlmodel import Field, SQLModel
 
 from storage.database import Database
 from storage.errors import KeyMissing
+from storage.ids import number_of, ulid_of
 from storage.keys.local_file import LocalFile
 from storage.keys.local_file import create as create_root_key
 from storage.keys.provider import KeyProvider, WrappedKey
 from storage.ledger.work import Trail
-from storage.sealing import kek_ad, new_data_key, unwrap, wrap
+from storage.sealing import kek_ad, new_data_key, permuted, unwrap, wrap
 
 __all__ = ["CitizenKey", "Keyring", "SiteKey", "create_root_key", "provider_for", "seal_field"]
 
@@ -144,11 +145,29 @@ class Keyring:
         """A stable, keyed name for a contact, a plate or a land parcel."""
         return hmac.new(self._site["nik-index"], f"{kind}\x00{text}".encode(), hashlib.sha256).hexdigest()
 
-    def pseudonym(self, audience: str, subject_ref: str) -> str:
-        """Pairwise: two agencies that compare what they were given cannot match their citizens."""
-        digest = hmac.new(
-            self._site["pseudonym"], f"{audience}\x00{subject_ref}".encode(), hashlib.sha256
-        ).digest()
+    def pseudonym(self, agency_id: str, subject_ref: str) -> str:
+        """The citizen's reference as this agency knows it, everywhere (D10): two agencies that compare what they were given
+        cannot match their citizens. Turned back by ``meant``; no table holds the pairs.
+        """
+        return self._paired(agency_id, subject_ref, back=False)
+
+    def meant(self, agency_id: str, pseudonym: str) -> str:
+        """Whom an agency means. Another agency's reference, or an invented one, is that of nobody. Raises ``KeyMissing`` for
+        what is no reference.
+        """
+        return self._paired(agency_id, pseudonym, back=True)
+
+    def _paired(self, agency_id: str, reference: str, *, back: bool) -> str:
+        key = hmac.new(self._site["pseudonym"], b"pair\x00" + agency_id.encode(), hashlib.sha256).digest()
+        prefix, _, text = reference.partition("_")
+        try:
+            block = number_of(text).to_bytes(16, "big")
+        except ValueError:
+            raise KeyMissing("no reference") from None
+        return f"{prefix}_{ulid_of(int.from_bytes(permuted(key, block, back=back), 'big'))}"
+
+    def _name_in_the_log(self, subject_ref: str) -> str:
+        digest = hmac.new(self._site["pseudonym"], f"log\x00{subject_ref}".encode(), hashlib.sha256).digest()
         return "pw:" + base64.urlsafe_b64encode(digest[:16]).decode().rstrip("=")
 
     async def fresh_citizen(self, subject_ref: str) -> tuple[CitizenKey, Trail]:
@@ -164,7 +183,7 @@ class Keyring:
             root_key_id=wrapped.root_key_id,
             root_key_version=wrapped.root_key_version,
         )
-        return row, Trail(subject_ref, self.pseudonym("log", subject_ref), trail_key)
+        return row, Trail(subject_ref, self._name_in_the_log(subject_ref), trail_key)
 
     async def trail(self, subject_ref: str) -> Trail:
         """Raises ``KeyMissing`` for an unknown citizen or after the trail was erased."""
@@ -211,7 +230,7 @@ class Keyring:
             document_key = await self._provider.unwrap(_wrapped(row, "document_key"), kek_ad(subject_ref))
         if row["trail_key"] is not None:
             trail_key = await self._provider.unwrap(_wrapped(row, "trail_key"), _trail_ad(subject_ref))
-            trail = Trail(subject_ref, self.pseudonym("log", subject_ref), trail_key)
+            trail = Trail(subject_ref, self._name_in_the_log(subject_ref), trail_key)
         fresh = _Unwrapped(row["key_id"], document_key, trail, time.monotonic() + CACHE_LIFE_S)
         if len(self._cache) >= CACHE_ENTRIES:
             self._cache.clear()

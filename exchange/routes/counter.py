@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
 from auth.callers import Caller
-from exchange.answers import withdrawal_text
+from exchange.answers import parties_meant, withdrawal_text
 from exchange.deps import CurrentOfficer, Wired, clock, session_cookie, today_at
 from exchange.errors import ProblemRaised
 from exchange.flows import check_requirements, enrol, exercise_rights, sign_in
@@ -119,7 +119,8 @@ async def enrol_citizen(
     )
     if not enrolled.created:
         response.status_code = 200
-    return {"subject_ref": enrolled.subject_ref, "warnings": list(nik.warnings)}
+    subject_ref = parts.keyring.pseudonym(caller.agency_id, enrolled.subject_ref)
+    return {"subject_ref": subject_ref, "warnings": list(nik.warnings)}
 
 
 @router.post("/readiness", operation_id="checkReadiness", summary="Is what a service requires on file?")
@@ -127,11 +128,11 @@ async def readiness(parts: Wired, caller: Looker, body: ReadinessIn) -> dict[str
     """An officer, or a client with `readiness.check`. Own agency's services only. Opens no document. One entry on the trail of each citizen looked at; each of them
     counts against the caller's hourly budget.
     """
-    subject_ref = body.subject_ref
-    if (body.nik is None) == (subject_ref is None):
+    if (body.nik is None) == (body.subject_ref is None):
         raise ProblemRaised("BK-2001", errors=[{"pointer": "/nik", "code": "nik_or_subject_ref"}])
     if errors := misnamed(parts.catalogue, body.answers, body.parties):
         raise ProblemRaised("BK-2001", errors=errors)
+    subject_ref = body.subject_ref and parts.keyring.meant(caller.agency_id, body.subject_ref)
     if body.nik is not None:
         nik = parse_nik(body.nik, birth_date=None, today=today_at(parts.zone))
         subject_ref = await check_requirements.find_subject(parts.database, parts.keyring, nik.number)
@@ -143,7 +144,7 @@ async def readiness(parts: Wired, caller: Looker, body: ReadinessIn) -> dict[str
         caller=caller,
         subject_ref=subject_ref,
         service_code=body.service,
-        parties=body.parties,
+        parties=parties_meant(parts, caller, body.parties),
         answers=body.answers,
         limit_per_hour=parts.settings.readiness_per_officer_hour,
         today=today_at(parts.zone),
@@ -151,7 +152,7 @@ async def readiness(parts: Wired, caller: Looker, body: ReadinessIn) -> dict[str
     )
     shown = mask_sensitive(ready.evaluation, parts.catalogue)
     return {
-        "subject_ref": ready.subject_ref,
+        "subject_ref": parts.keyring.pseudonym(caller.agency_id, ready.subject_ref),
         "service": ready.service.code,
         "complete": shown.complete,
         "requirements": [row.as_dict() for row in shown.requirements],

@@ -64,7 +64,8 @@ async def take_in_document(
     if kind is None:
         raise ProblemRaised("BK-3008", errors=[{"pointer": "/type", "code": "unknown"}], close=True)
     today = today_at(parts.zone)
-    number, about = await _numbered(parts, ref, kind, request, today)
+    subject_ref = parts.keyring.meant(caller.agency_id, ref)
+    number, about = await _numbered(parts, subject_ref, kind, request, today)
     paper = uploads.Paper(
         issued_on=issued_on,
         valid_until=valid_until,
@@ -81,7 +82,7 @@ async def take_in_document(
         parts.appender,
         parts.vault,
         caller=caller,
-        subject_ref=ref,
+        subject_ref=subject_ref,
         document_type=kind,
         shareable=document_type not in parts.catalogue.never_shared,
         paper=paper,

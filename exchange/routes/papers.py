@@ -10,7 +10,7 @@ from pydantic import Field
 
 from auth.callers import Caller
 from auth.scopes import TICKETS
-from exchange.answers import access_text, agency_code
+from exchange.answers import access_text, agency_code, parties_meant
 from exchange.deps import Wired, clock, today_at
 from exchange.errors import ProblemRaised
 from exchange.flows import ask_consent, issue_ticket
@@ -60,13 +60,13 @@ async def request_consent(parts: Wired, caller: Asker, body: RequestIn) -> dict[
         caller=caller,
         where=ask_consent.Place(parts.site_name, parts.zone, agency_code(caller.agency_id)),
         wanted=ask_consent.Wanted(
-            subject_ref=body.subject_ref,
+            subject_ref=parts.keyring.meant(caller.agency_id, body.subject_ref),
             service=body.service,
             channel=body.channel,
             application_no=body.application_no,
             documents=body.documents,
             answers=body.answers,
-            parties=body.parties,
+            parties=parties_meant(parts, caller, body.parties),
         ),
         life=timedelta(seconds=life_s),
         valid_until=_until(body.valid_until, now, settings.consent_life_days),

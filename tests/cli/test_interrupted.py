@@ -88,7 +88,7 @@ def test_a_first_start_interrupted_again_and_again(fresh: Sandbox) -> None:
     assert not draft.exists()
     facts = fresh.facts()
     assert [len(facts[name]) for name in ("officers", "citizens")] == [12, 20]
-    assert len({citizen["subject_ref"] for citizen in facts["citizens"]}) == 20
+    assert len({citizen["nik"] for citizen in facts["citizens"]}) == 20
     assert json.loads(fresh.run("log", "verify", "--json").stdout)["problems"] == []
     assert fresh.run("demo").returncode == 0  # the passwords of the facts are those of the database
 

@@ -158,7 +158,7 @@ async def test_an_enrolment_that_is_not_on_record_is_not_found(world: World) -> 
     officer = await world.officer()
     subject = await world.enrols(officer)
     async with world.parts.database.transaction() as transaction:
-        await transaction.raw.execute("DELETE FROM enrolment WHERE id = $1", subject)
+        await transaction.raw.execute("DELETE FROM enrolment")
     body = {"nik": NIK, "service": SERVICE, "answers": ANSWERS}
     answer = await officer.post("/v1/readiness", json=body)
     assert (answer.status_code, answer.json()["code"]) == (404, "BK-2002")

@@ -27,8 +27,8 @@ async def intake(world: World, scale: Scale, say: Say) -> dict[str, Part]:
     """The part "intake"."""
     async with at_work(world.settings) as parts:
         counter = await open_counter(parts)
-        first, _phone = await enrolled(parts, counter, next(world.numbers))
-        second, _phone = await enrolled(parts, counter, next(world.numbers))
+        refs = [(await enrolled(parts, counter, next(world.numbers)))[0] for _ in range(2)]
+        first, second = (parts.keyring.pseudonym(counter.officer.agency_id, ref) for ref in refs)
     origin = world.settings.origin
     with world.application() as application:
         warming = _file(world.folder, WARM_UP_BYTES)

@@ -34,7 +34,8 @@ async def readiness(world: World, generator: Generator, scale: Scale, say: Say) 
     """The part "readiness"."""
     async with at_work(world.settings) as parts:
         counter = await open_counter(parts)
-        refs = await _populated(world, parts, scale.readiness_citizens, say)
+        made = await _populated(world, parts, scale.readiness_citizens, say)
+        refs = [parts.keyring.pseudonym(counter.officer.agency_id, ref) for ref in made]
     headers = counter.headers(**{"Content-Type": "application/json"})
     calls = [
         Call("/v1/readiness", headers, "POST", json.dumps({"subject_ref": ref, "service": SERVICE}))

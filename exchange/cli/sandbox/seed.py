@@ -218,7 +218,6 @@ async def _citizen(parts: Parts, officer: Officer, citizen: Citizen, world: Worl
         "nik": citizen.nik,
         "name": citizen.name,
         "contact": citizen.email or citizen.phone,
-        "subject_ref": enrolled.subject_ref,
         "holds": list(citizen.holds),
         "purpose": citizen.purpose,
     }
