@@ -41,13 +41,16 @@ class KeyRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
-    """The public half. ``not_after`` is the time of retirement: what claims to be signed later is refused."""
+    """The public half. ``not_after`` is the time of retirement: what claims to be signed later is refused. With a ``revoked`` key
+    nothing is accepted: somebody else may hold it.
+    """
 
     kid: str
     purpose: Purpose
     public_key: ec.EllipticCurvePublicKey = field(repr=False)
     not_before: datetime
     not_after: datetime | None = None
+    revoked: bool = False
 
     def encodings(self) -> dict[str, bytes]:
         """The public key as bytes, in the spellings that attackers have passed off as an HMAC secret (A02)."""
@@ -106,8 +109,8 @@ class KeySet:
         return next((key for key in reversed(keys) if key.not_before <= at), keys[0])
 
     def verification_keys(self, purpose: Purpose) -> Mapping[str, VerificationKey]:
-        """By ``kid``: what may have signed artefacts of this purpose, retired keys included."""
-        return {key.kid: key for key in self._verification if key.purpose == purpose}
+        """By ``kid``: what may have signed artefacts of this purpose, retired keys included, revoked ones not."""
+        return {key.kid: key for key in self._verification if key.purpose == purpose and not key.revoked}
 
     def jwks(self) -> dict[str, list[dict[str, Any]]]:
         """For ``/.well-known/jwks.json`` (RFC 7517 5): the current and the next keys."""
@@ -147,7 +150,11 @@ def public_jwk(key: VerificationKey) -> dict[str, Any]:
     """RFC 7517 with ``nbf``, and ``exp`` of a retired key (seconds since 1970)."""
     jwk: dict[str, Any] = bare_jwk(key.public_key)
     jwk |= {"kid": key.kid, "alg": ALGORITHM, "use": "sig", "nbf": int(key.not_before.timestamp())}
-    return jwk if key.not_after is None else jwk | {"exp": int(key.not_after.timestamp())}
+    if key.not_after is None:
+        return jwk
+    ended_s = int(key.not_after.timestamp())
+    # OpenID Federation 1.0 8.7.2 has the word for it; whoever holds an old receipt asks the log when it was entered.
+    return jwk | {"exp": ended_s} | ({"revoked": {"revoked_at": ended_s}} if key.revoked else {})
 
 
 def private_jwk(key: SigningKey) -> dict[str, str]:

@@ -22,7 +22,7 @@ from jose import jws
 from jose.backends import ECKey
 from jose.exceptions import JOSEError
 
-from auth.keys import ALGORITHM, PURPOSES, KeySet, PublicKey, SigningKey, VerificationKey, p256
+from auth.keys import ALGORITHM, PURPOSES, KeySet, PublicKey, Purpose, SigningKey, VerificationKey, p256
 from auth.tickets import TICKET, Ticket, TicketClaims, TicketDocument, read_ticket, ticket_members
 from auth.token_cache import Remembered, Verified
 from auth.token_checks import (
@@ -98,11 +98,19 @@ class _VerifyingKey:
     not_after_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class _With:
+    """What a desk works with: its keys, ready to verify, and what was verified with them."""
+
+    keys: KeySet
+    verifying: Mapping[Purpose, Mapping[str, _VerifyingKey]]
+    remembered: Remembered
+
+
 class TokenDesk:
     """Signs and verifies for one issuer. Safe to use from several threads.
 
-    It remembers verified signatures. A key is taken away by making a new desk from a new ``KeySet``, and with the old
-    desk everything goes that it remembered (A16).
+    It remembers verified signatures. When its keys are turned, everything goes that it remembered (A16).
     """
 
     def __init__(self, issuer: str, audience: str, keys: KeySet) -> None:
@@ -115,12 +123,19 @@ class TokenDesk:
             raise RuntimeError(f"python-jose uses {ECKey.__module__}, expected {_SAFE_BACKEND}")
         self._issuer = issuer
         self._audience = audience
-        self._keys = keys
-        self._verifying = {
+        self.turn(keys)
+
+    def turn(self, keys: KeySet) -> None:
+        """From now on with these keys and no others."""
+        verifying = {
             purpose: {kid: _verifying_key(key) for kid, key in keys.verification_keys(purpose).items()}
             for purpose in PURPOSES
         }
-        self._remembered = Remembered()
+        self._with = _With(keys, verifying, Remembered())  # in one step, for whoever verifies meanwhile
+
+    @property
+    def keys(self) -> KeySet:
+        return self._with.keys
 
     def sign(self, profile: Profile, claims: Mapping[str, Any]) -> str:
         """A compact JWS over ``claims`` and ``iss``, and ``aud`` where the type has one. ``iat`` chooses the key.
@@ -136,12 +151,13 @@ class TokenDesk:
         issued_at = complete.get("iat")
         if type(issued_at) is not int or not 0 < issued_at < 2**33:
             raise ValueError("these claims cannot be signed: time_type")
-        key = self._keys.signing_key(profile.purpose, datetime.fromtimestamp(issued_at, UTC))
+        current = self._with
+        key = current.keys.signing_key(profile.purpose, datetime.fromtimestamp(issued_at, UTC))
         payload = _encoded(complete)
         try:
             # Parsed again, because that is what the verifier will see: json.dumps writes NaN, and 1 and "1" alike.
             claims_to_be = parse_json(payload)
-            meaning = self._check(profile, key.kid, claims_to_be)
+            meaning = self._check(profile, current.verifying[profile.purpose][key.kid], claims_to_be)
             check_times(profile, claims_to_be, issued_at)
         except TokenRefused as refusal:
             raise ValueError(f"these claims cannot be signed: {refusal.reason}") from None
@@ -151,7 +167,7 @@ class TokenDesk:
         if profile.life_limit_s is not None:
             # A ticket usually comes back to the process that signed it: what we signed need not be verified again.
             digest = hashlib.sha256(token.encode()).digest()
-            self._remembered.keep(digest, Verified(profile, frozen(claims_to_be), meaning, len(token)))
+            current.remembered.keep(digest, Verified(profile, frozen(claims_to_be), meaning, len(token)))
         return token
 
     def verify(self, profile: Profile, token: str, now: datetime) -> Mapping[str, Any]:
@@ -176,17 +192,17 @@ class TokenDesk:
             raise ValueError("a time without zone")
         check_text(token, profile.max_characters)
         digest = hashlib.sha256(token.encode()).digest()
-        verified = self._remembered.find(digest, profile)
+        current = self._with
+        verified = current.remembered.find(digest, profile)
         fresh = verified is None
         if verified is None:
-            verified = self._freshly_verified(profile, token)
+            verified = self._freshly_verified(current.verifying[profile.purpose], profile, token)
         check_times(profile, verified.claims, now.timestamp(), expired_too=expired_too)
         if fresh:
-            self._remembered.keep(digest, verified)
+            current.remembered.keep(digest, verified)
         return verified
 
-    def _freshly_verified(self, profile: Profile, token: str) -> Verified:
-        keys = self._verifying[profile.purpose]
+    def _freshly_verified(self, keys: Mapping[str, _VerifyingKey], profile: Profile, token: str) -> Verified:
         signed = False
         try:
             unverified = parse(profile, token, keys)
@@ -195,17 +211,16 @@ class TokenDesk:
             # options say. A list of algorithms, never a string (a substring test) and never None (everything).
             signed = jws.verify(token, keys[unverified.kid].key, [ALGORITHM]) == unverified.payload
             if signed:
-                meaning = self._check(profile, unverified.kid, unverified.claims)
+                meaning = self._check(profile, keys[unverified.kid], unverified.claims)
                 return Verified(profile, frozen(unverified.claims), meaning, len(token))
         except _LIBRARY_ERRORS:
             pass
         # Raised outside of the handler, so that no traceback carries the library's text with parts of the token.
         raise TokenRefused("malformed" if signed else "signature")
 
-    def _check(self, profile: Profile, kid: str, claims: dict[str, Any]) -> object:
+    def _check(self, profile: Profile, key: _VerifyingKey, claims: dict[str, Any]) -> object:
         """Rule 4 but for the clock: claims that the issuer means, in the time of the key. Returns their meaning."""
         check_claims(profile, claims, self._issuer, self._audience)
-        key = self._verifying[profile.purpose][kid]
         if not key.not_before_s - LEEWAY_S <= claims["iat"] <= key.not_after_s + LEEWAY_S:
             raise TokenRefused("key_period")
         return None if profile.read is None else profile.read(claims)

@@ -5,21 +5,19 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
-from auth.keys import PURPOSES, KeySet, generate_signing_key, private_bytes, signing_key_from_bytes
 from auth.token_self_test import self_test
 from auth.tokens import TokenDesk
 from exchange import errors
 from exchange.background import Background
 from exchange.deps import Parts, clock
 from exchange.edge import Edge
-from exchange.flows import run_site, tidy_up
+from exchange.flows import run_site, tidy_up, turn_keys
 from exchange.flows.sign_in import ATTEMPTS_PER_MINUTE
 from exchange.outbound import notify
 from exchange.pages import Pages
@@ -36,9 +34,11 @@ from storage.ledger.checkpoint import NoteSigner
 from storage.ledger.log import Appender
 from storage.ledger.publisher import Publisher, open_log
 from storage.ledger.refusals import RefusalBudget
+from storage.signing_keys import SigningKeyRow
 from storage.vault import Vault
 
 TIDY_PERIOD_S = 20.0
+KEYS_PERIOD_S = 1.0  # a revoked key ends on every replica within this (A16)
 MAIL_PERIOD_S = 1.0
 LOG_NAME = "akses"
 _log = logging.getLogger("berkas.app")
@@ -134,7 +134,8 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
         await appender.start()
         stack.push_async_callback(appender.stop)
         stack.push_async_callback(background.stop)
-        keys = await _signing_keys(keyring)
+        await turn_keys.first_keys(database, keyring, appender, clock())
+        keys = await turn_keys.loaded(keyring, await turn_keys.listed(database))
         async with database.transaction() as transaction:
             site = await read_site(transaction, settings.site)
         site_name = site.name if site else "Mal Pelayanan Publik"
@@ -147,7 +148,6 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             publisher=publisher,
             vault=Vault(database, blobs, keyring, site=settings.site),
             desk=TokenDesk(settings.origin, settings.audience, keys),
-            keys=keys,
             background=background,
             sign_ins=RefusalBudget(per_minute=ATTEMPTS_PER_MINUTE),
             catalogue=catalogue,
@@ -179,27 +179,26 @@ def _loops(parts: Parts) -> None:
         for _, count in parts.sign_ins.owed():
             _log.warning("sign-ins turned away", extra={"count": count})
 
+    kept: list[SigningKeyRow] = []
+
+    async def turn() -> None:
+        nonlocal kept
+        if (now := await turn_keys.listed(parts.database)) != kept:
+            parts.desk.turn(await turn_keys.loaded(parts.keyring, now))
+            _log.info("signing keys turned", extra={"keys": len(now)})
+            kept = now
+
     sender = notify.sender_for(parts.settings)
 
     async def send() -> None:
         await notify.deliver_due(parts.database, parts.keyring, sender, now=clock())
 
     parts.background.repeat(reap, TIDY_PERIOD_S)
+    parts.background.repeat(turn, KEYS_PERIOD_S)
     parts.background.repeat(sweep, TIDY_PERIOD_S)
     parts.background.repeat(
         send, MAIL_PERIOD_S if parts.settings.mode == "production" else MAIL_PERIOD_S / 10
     )
-
-
-async def _signing_keys(keyring: Keyring) -> KeySet:
-    """The signing keys of each purpose, wrapped in the database, made at the first start."""
-    keys = []
-    for purpose in PURPOSES:
-        fresh = generate_signing_key(purpose, clock() - timedelta(minutes=1))
-        stored = await keyring.site_secret(f"sign-{purpose}", "first", private_bytes(fresh), fresh.not_before)
-        (_, made_at), *_ = await keyring.site_kids(f"sign-{purpose}")
-        keys.append(signing_key_from_bytes(stored, purpose, made_at))
-    return KeySet(keys)
 
 
 async def _refuse_unsafe_database(database: Database) -> None:

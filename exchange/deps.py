@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 from fastapi import Depends, Request
 
 from auth.callers import Officer, csrf_of, same_text, session_of
-from auth.keys import KeySet
 from auth.links import browser_hash, form_token
 from auth.tokens import TokenDesk
 from auth.verdict import AccessRefused
@@ -45,7 +44,6 @@ class Parts:
     publisher: Publisher
     vault: Vault
     desk: TokenDesk
-    keys: KeySet
     background: Background
     sign_ins: RefusalBudget
     catalogue: Catalogue

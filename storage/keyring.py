@@ -122,13 +122,24 @@ class Keyring:
             )
         return await self._provider.unwrap(_wrapped(row, "wrapped"), _site_ad(purpose, kid))
 
-    async def site_kids(self, purpose: str) -> list[tuple[str, datetime]]:
-        """The kids of a purpose with their time of making, oldest first."""
-        async with self._database.reading() as reading:
-            rows = await reading.raw.fetch(
-                "SELECT kid, created_at FROM site_key WHERE purpose = $1 ORDER BY created_at, kid", purpose
+    async def forget_site_secret(self, purpose: str, kid: str) -> None:
+        """Destroy it."""
+        async with self._database.transaction() as transaction:
+            await transaction.raw.execute(
+                "DELETE FROM site_key WHERE purpose = $1 AND kid = $2", purpose, kid
             )
-        return [(row["kid"], row["created_at"]) for row in rows]
+
+    async def stored_secret(self, purpose: str, kid: str) -> bytes:
+        """Raises ``KeyMissing``."""
+        async with self._database.reading() as reading:
+            row = await reading.raw.fetchrow(
+                "SELECT wrapped, root_key_id, root_key_version FROM site_key WHERE purpose = $1 AND kid = $2",
+                purpose,
+                kid,
+            )
+        if row is None:
+            raise KeyMissing(f"{purpose} {kid}")
+        return await self._provider.unwrap(_wrapped(row, "wrapped"), _site_ad(purpose, kid))
 
     def site(self, purpose: str) -> bytes:
         return self._site[purpose]

@@ -8,16 +8,26 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 # Importing the nouns registers their tables.
-from storage import agencies, clients, consents, documents, keyring, outbox, subjects, tickets
+from storage import (
+    agencies,
+    clients,
+    consents,
+    documents,
+    keyring,
+    outbox,
+    signing_keys,
+    subjects,
+    tickets,
+)
 from storage.database import Database, plain_url
 from storage.ledger import tables
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-TABLES = (agencies, clients, consents, documents, keyring, outbox, subjects, tickets, tables)
+TABLES = (agencies, clients, consents, documents, keyring, outbox, signing_keys, subjects, tickets, tables)
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision. Stated here, and compared with the files by a test, so that a start that has nothing to migrate
 does not load Alembic (0.9 s)."""
 

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from exchange.cli import audit, bench, demo, enrol, prepare, run, sandbox, setup
+from exchange.cli import audit, bench, demo, enrol, keys, prepare, run, sandbox, setup
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,6 +21,7 @@ app.add_typer(enrol.site_app, name="site")
 app.add_typer(enrol.agency_app, name="agency")
 app.add_typer(enrol.officer_app, name="officer")
 app.add_typer(enrol.client_app, name="client")
+app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="log")
 app.add_typer(sandbox.app, name="sandbox")
 

@@ -30,13 +30,13 @@ _JSON = typer.Option(True, "--json", help="The only form there is.")
 @site_app.command("add")
 def add_site(site_id: str, name: str, zone: str = "Asia/Makassar") -> None:
     """SITE_ID is the Kemendagri district code without dot, for example 6472."""
-    _with_parts(lambda parts: run_site.add_site(parts.database, site_id=site_id, name=name, zone=zone))
+    with_parts(lambda parts: run_site.add_site(parts.database, site_id=site_id, name=name, zone=zone))
     typer.echo(site_id)
 
 
 @site_app.command("list")
 def list_sites(_as_json: bool = _JSON) -> None:
-    rows = _with_parts(lambda parts: run_site.list_sites(parts.database))
+    rows = with_parts(lambda parts: run_site.list_sites(parts.database))
     typer.echo(json.dumps([{"id": row.id, "name": row.name, "zone": row.zone} for row in rows], indent=2))
 
 
@@ -56,19 +56,19 @@ def add_agency(code: str, site_id: str, name: str) -> None:
             services=services,
         )
 
-    typer.echo(_with_parts(add))
+    typer.echo(with_parts(add))
 
 
 @agency_app.command("list")
 def list_agencies(_as_json: bool = _JSON) -> None:
-    rows = _with_parts(lambda parts: run_site.list_agencies(parts.database))
+    rows = with_parts(lambda parts: run_site.list_agencies(parts.database))
     typer.echo(json.dumps([{"id": row.id, "name": row.name, "active": row.active} for row in rows], indent=2))
 
 
 @agency_app.command("suspend")
 def suspend_agency(agency_id: str) -> None:
     """Effective with the next request, on every replica."""
-    _with_parts(
+    with_parts(
         lambda parts: run_site.set_agency_active(
             parts.keyring, parts.appender, agency_id=agency_id, active=False
         )
@@ -77,7 +77,7 @@ def suspend_agency(agency_id: str) -> None:
 
 @agency_app.command("resume")
 def resume_agency(agency_id: str) -> None:
-    _with_parts(
+    with_parts(
         lambda parts: run_site.set_agency_active(
             parts.keyring, parts.appender, agency_id=agency_id, active=True
         )
@@ -111,12 +111,12 @@ def add_officer(
             password_hash=await sign_in.hash_password(password),
         )
 
-    typer.echo(_with_parts(add))
+    typer.echo(with_parts(add))
 
 
 @officer_app.command("list")
 def list_officers(_as_json: bool = _JSON) -> None:
-    rows = _with_parts(lambda parts: run_site.list_officers(parts.database))
+    rows = with_parts(lambda parts: run_site.list_officers(parts.database))
     shown = [
         {
             "id": row.id,
@@ -144,7 +144,7 @@ def resume_officer(username: str) -> None:
 @client_app.command("add")
 def add_client(client_id: str, agency_id: str, name: str, scope: list[str] = _SCOPES) -> None:
     """It can do nothing before `berkas client add-key`."""
-    _with_parts(
+    with_parts(
         lambda parts: run_site.add_client(
             parts.keyring,
             parts.appender,
@@ -167,7 +167,7 @@ def add_client_key(client_id: str, kid: str, public_jwk: Path) -> None:
     if not isinstance(jwk, dict):
         typer.echo(f"{public_jwk} holds no JWK", err=True)
         raise typer.Exit(1)
-    _with_parts(
+    with_parts(
         lambda parts: run_site.add_client_key(
             parts.keyring, parts.appender, client_id=client_id, kid=kid, jwk=jwk
         )
@@ -178,7 +178,7 @@ def add_client_key(client_id: str, kid: str, public_jwk: Path) -> None:
 @client_app.command("withdraw-key")
 def withdraw_client_key(client_id: str, kid: str) -> None:
     """With the next request it signs nobody in; its name is never used again."""
-    _with_parts(
+    with_parts(
         lambda parts: run_site.withdraw_client_key(
             parts.keyring, parts.appender, client_id=client_id, kid=kid
         )
@@ -187,7 +187,7 @@ def withdraw_client_key(client_id: str, kid: str) -> None:
 
 @client_app.command("list")
 def list_clients(_as_json: bool = _JSON) -> None:
-    rows = _with_parts(lambda parts: run_site.list_clients(parts.database))
+    rows = with_parts(lambda parts: run_site.list_clients(parts.database))
     shown = [
         {
             "id": row.id,
@@ -214,7 +214,7 @@ def resume_client(client_id: str) -> None:
 
 
 def _set_client(client_id: str, *, active: bool) -> None:
-    _with_parts(
+    with_parts(
         lambda parts: run_site.set_client_active(
             parts.keyring, parts.appender, client_id=client_id, active=active
         )
@@ -222,14 +222,14 @@ def _set_client(client_id: str, *, active: bool) -> None:
 
 
 def _set_officer(username: str, *, active: bool) -> None:
-    _with_parts(
+    with_parts(
         lambda parts: run_site.set_officer_active(
             parts.database, parts.keyring, parts.appender, username=username, active=active
         )
     )
 
 
-def _with_parts(work: Callable[[Parts], Awaitable[Any]]) -> Any:
+def with_parts(work: Callable[[Parts], Awaitable[Any]]) -> Any:
     async def run(settings: Settings) -> Any:
         async with wired(settings) as parts:
             return await work(parts)

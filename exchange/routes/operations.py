@@ -16,6 +16,8 @@ from exchange.problems import PROBLEMS
 
 router = APIRouter()
 
+KEPT_FOR = "public, max-age=300"  # less than the overlap of two keys
+
 
 @router.get("/health/live", operation_id="live", summary="The process answers", tags=["Operations"])
 async def live() -> dict[str, str]:
@@ -48,17 +50,19 @@ async def log_key(parts: Wired) -> Response:
 
 
 @router.get("/.well-known/jwks.json", operation_id="getKeys", summary="Public signing keys", tags=["Log"])
-async def jwks(parts: Wired) -> dict[str, Any]:
-    """Anyone. RFC 7517: the keys that sign tickets, consents and receipts now."""
-    return parts.keys.jwks()
+async def jwks(parts: Wired, response: Response) -> dict[str, Any]:
+    """Anyone. RFC 7517: the keys that sign tokens, tickets, consents and receipts now, and those that will."""
+    response.headers["Cache-Control"] = KEPT_FOR
+    return parts.desk.keys.jwks()
 
 
 @router.get(
     "/.well-known/jwks-archive.json", operation_id="getRetiredKeys", summary="Retired keys", tags=["Log"]
 )
-async def jwks_archive(parts: Wired) -> dict[str, Any]:
-    """Anyone. Every key that was ever used, so that an old receipt can be checked."""
-    return parts.keys.jwks_archive()
+async def jwks_archive(parts: Wired, response: Response) -> dict[str, Any]:
+    """Anyone. Every key that signs no more, with its time, so that an old receipt can be checked."""
+    response.headers["Cache-Control"] = KEPT_FOR
+    return parts.desk.keys.jwks_archive()
 
 
 @router.get(

@@ -127,7 +127,7 @@ def test_no_refusal_is_remembered() -> None:
     for attack in ATTACKS:
         with pytest.raises(TokenRefused):
             desk.verify(attack.profile, attack.token, NOW)
-    assert len(desk._remembered) == 0
+    assert len(desk._with.remembered) == 0
 
 
 def test_a_refusal_tells_nothing_of_the_token(desk: TokenDesk) -> None:

@@ -221,11 +221,11 @@ def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(token_cache, "MAX_REMEMBERED", 16)
     for token in issued * 2:
         desk.verify(CONSENT, token, NOW)
-        assert len(desk._remembered) <= 16
+        assert len(desk._with.remembered) <= 16
     monkeypatch.setattr(token_cache, "MAX_REMEMBERED_CHARACTERS", 3 * len(issued[0]))
     desk.verify(CONSENT, issued[0], NOW)
-    assert len(desk._remembered) == 3
-    assert desk._remembered._characters == 3 * len(issued[0])
+    assert len(desk._with.remembered) == 3
+    assert desk._with.remembered._characters == 3 * len(issued[0])
 
 
 def test_a16_a_key_taken_away_takes_its_tokens_with_it() -> None:
@@ -274,7 +274,7 @@ def test_many_threads() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(work, range(8))) == 1_200
-    assert len(desk._remembered) == 1_200
+    assert len(desk._with.remembered) == 1_200
 
 
 def test_self_test_passes() -> None:

@@ -145,6 +145,24 @@ def test_the_readmes_back_end(sandbox: Sandbox, tmp_path: Path) -> None:
     assert told == f"200 KTP {len(paper)} sha-256=:{digest}:\n"
 
 
+def test_keys_by_the_command_line(sandbox: Sandbox) -> None:
+    """Introduce, and what is printed to do next; a key that is needed stays; a key that leaked goes at once."""
+    told = sandbox.run("keys", "rotate", "--purpose", "access", "--overlap-s", "600").stdout
+    rows = {row.get("kid", "ledger"): row for row in json.loads(sandbox.run("keys", "list").stdout)}
+    states = {row["state"]: kid for kid, row in rows.items() if row["purpose"] == "access"}
+    assert set(states) == {"signing", "next"}
+    assert f"introduced {states['next']}" in told
+    assert f"berkas keys retire {states['signing']}" in told
+    assert rows["ledger"]["vkey"]
+    refused = sandbox.run("keys", "retire", states["signing"])
+    assert (refused.returncode, "BK-1013" in refused.stderr) == (1, True)
+    assert sandbox.run("keys", "rotate", "--purpose", "paper").returncode == 2
+    assert sandbox.run("keys", "retire", states["signing"], "--compromised").returncode == 0
+    rows = {row.get("kid", "ledger"): row for row in json.loads(sandbox.run("keys", "list").stdout)}
+    assert rows[states["signing"]]["state"] == "revoked"
+    assert [row["state"] for row in rows.values() if row["purpose"] == "access"].count("signing") == 1
+
+
 def test_clients_by_the_command_line(sandbox: Sandbox, tmp_path: Path) -> None:
     facts = json.loads(sandbox.run("sandbox", "facts", "--json").stdout)
     assert len(facts["clients"]) >= 3

@@ -374,7 +374,7 @@ async def test_the_record_is_signed_and_chained(asked: tuple[World, Any, dict[st
         )
     record = await world.parts.keyring.unseal(row["subject_ref"], "consent", row["record"])
     given, withdrawn = record.decode().split("\n")
-    key = public_jwk(next(iter(world.parts.keys.verification_keys("document").values())))
+    key = public_jwk(next(iter(world.parts.desk.keys.verification_keys("document").values())))
     first, second = (json.loads(jws.verify(text, key, ["ES256"])) for text in (given, withdrawn))
     assert first["items"][0] == {
         "document_type": "KTP", "mode": "document", "decision": "granted", "versions": "latest_at_release"

@@ -91,7 +91,7 @@ async def _whole_answer(world: World, headers: object, content: bytes) -> None:
         "permissions-policy": "camera=(), geolocation=(), microphone=()",
         "cross-origin-resource-policy": "same-origin",
     }
-    key = next(iter(world.parts.keys.verification_keys("document").values()))
+    key = next(iter(world.parts.desk.keys.verification_keys("document").values()))
     claims = jws.verify(receipt, public_jwk(key), ["ES256"])
     import json
 

@@ -126,6 +126,7 @@ def _bench(names: Sequence[str], as_json: bool, place: Path | None, rounds: int 
             throw_away_world(place or setup.data_dir(setup.load_settings()).parent) as world,
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
+            say(f"commands act on this world with BERKAS_DATA_DIR={world.folder}")
             report = runner.run(run(world, names, Scale(rounds=rounds), say))
     except BenchError as error:
         typer.echo(f"berkas: {error}", err=True)

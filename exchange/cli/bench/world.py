@@ -149,6 +149,7 @@ def throw_away_world(parent: Path) -> Iterator[World]:
         folder = Path(name)
         settings = _settings(folder, services)
         setup.migrate(settings)
+        setup.note_running(settings)  # so that a command can act on this world while it is measured
         yield World(folder, settings, services)
 
 

@@ -1,0 +1,107 @@
+"""Signing keys: what there is, and how one takes the place of another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import typer
+
+from auth.key_life import SIGNED_LIFE
+from auth.keys import PURPOSES, Purpose
+from exchange.cli.enrol import with_parts
+from exchange.deps import Parts, clock
+from exchange.flows import turn_keys
+from storage.signing_keys import SigningKeyRow
+
+app = typer.Typer(no_args_is_help=True, help="Signing keys: list, rotate, retire.")
+_PURPOSE = typer.Option(
+    None, "--purpose", help="access (tokens) or document (tickets, consents, receipts); both by default."
+)
+_OVERLAP = typer.Option(
+    int(turn_keys.OVERLAP.total_seconds()), "--overlap-s", min=10, help="Seconds until the new key signs."
+)
+_COMPROMISED = typer.Option(
+    False, "--compromised", help="At once: nothing that it signed is accepted any more."
+)
+
+
+@app.command("list")
+def list_keys() -> None:
+    """Each with its life; the ledger's key (Ed25519) by its verifier key."""
+
+    async def look(parts: Parts) -> list[dict[str, Any]]:
+        rows = await turn_keys.listed(parts.database)
+        ledger = {"purpose": "ledger", "state": "signing", "vkey": parts.publisher.vkey}
+        return [*(_shown(row, rows, clock()) for row in rows), ledger]
+
+    typer.echo(json.dumps(with_parts(look), indent=2))
+
+
+@app.command("rotate")
+def rotate(purpose: str | None = _PURPOSE, overlap_s: int = _OVERLAP) -> None:
+    """Introduce a new key. It is published now and signs after the overlap; then the old one can be retired."""
+    wanted: list[Purpose] = [known for known in PURPOSES if purpose in {None, known}]
+    if not wanted:
+        typer.echo(f"a purpose is one of {', '.join(PURPOSES)}", err=True)
+        raise typer.Exit(2)
+
+    async def turn(parts: Parts) -> list[tuple[SigningKeyRow, list[SigningKeyRow]]]:
+        made = []
+        for each in wanted:
+            old = [row for row in await turn_keys.listed(parts.database) if _signs(row, each)]
+            fresh = await turn_keys.introduce(
+                parts.keyring, parts.appender, purpose=each, overlap=timedelta(seconds=overlap_s), now=clock()
+            )
+            made.append((fresh, old))
+        return made
+
+    for fresh, old in with_parts(turn):
+        typer.echo(f"{fresh.purpose}: introduced {fresh.id}, in jwks.json from now on")
+        typer.echo(f"  it signs from {fresh.active_from.isoformat()} on; until then the old key does")
+        ends = fresh.active_from + SIGNED_LIFE
+        for row in old:
+            typer.echo(f"  after {ends.isoformat()}: berkas keys retire {row.id}")
+        typer.echo(
+            "  agencies that pin our keys: take the new one from /.well-known/jwks.json before it signs"
+        )
+
+
+@app.command("retire")
+def retire(kid: str, compromised: bool = _COMPROMISED) -> None:
+    """Destroy its private half; what it signed can still be checked with jwks-archive.json."""
+    rows = with_parts(
+        lambda parts: turn_keys.retire(
+            parts.database, parts.keyring, parts.appender, kid=kid, revoked=compromised, now=clock()
+        )
+    )
+    row = next(row for row in rows if row.id == kid)
+    typer.echo(f"{row.purpose}: {'revoked' if compromised else 'retired'} {kid}")
+    if compromised:
+        signs = [other for other in rows if _signs(other, row.purpose) and other.active_from <= clock()]
+        typer.echo(f"  {signs[-1].id} signs now; every replica has turned after two seconds")
+        typer.echo("  agencies: what carries the revoked kid is to be checked against the log, by its proof")
+
+
+def _signs(row: SigningKeyRow, purpose: str) -> bool:
+    return row.purpose == purpose and row.retired_at is None
+
+
+def _shown(row: SigningKeyRow, rows: Sequence[SigningKeyRow], now: datetime) -> dict[str, Any]:
+    signing = [other for other in rows if _signs(other, row.purpose) and other.active_from <= now]
+    if row.retired_at is not None:
+        state = "revoked" if row.revoked else "retired"
+    elif row.active_from > now:
+        state = "next"
+    else:
+        state = "signing" if row == signing[-1] else "verifying"
+    shown = {
+        "kid": row.id,
+        "purpose": row.purpose,
+        "state": state,
+        "active_from": row.active_from.isoformat(),
+        "retired_at": row.retired_at.isoformat() if row.retired_at else None,
+    }
+    return {name: value for name, value in shown.items() if value is not None}

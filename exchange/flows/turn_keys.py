@@ -1,0 +1,192 @@
+"""Signing keys turn: introduced, active, retired (``protocols.md`` 1.1). Each step is a batch item with its entry.
+
+1. introduce: the new key is published and every replica can verify it; the old one signs
+2. from its moment on the new key signs; what the old one signed for minutes runs out
+3. retire: the private half is destroyed, the public one stays in the archive, so that a receipt can be checked for ever
+A key that somebody else may hold is revoked at once: nothing that it signed is accepted any more, and a new one signs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from auth.key_life import judge_introduction, judge_retirement
+from auth.keys import (
+    PURPOSES,
+    KeySet,
+    Purpose,
+    VerificationKey,
+    bare_jwk,
+    generate_signing_key,
+    private_bytes,
+    public_key_from_jwk,
+    signing_key_from_bytes,
+)
+from auth.verdict import AccessRefused, Refused, Verdict
+from storage.database import Database
+from storage.errors import KeyMissing
+from storage.keyring import Keyring
+from storage.ledger.facts import Facts, Json, Need
+from storage.ledger.log import Appender
+from storage.ledger.work import Event, Work
+from storage.signing_keys import SIGNING_KEYS, SigningKeyRow, all_signing_keys
+
+# Replicas look every second, and who keeps our keys may do so for five minutes (``Cache-Control`` of jwks.json).
+OVERLAP = timedelta(minutes=10)
+ADOPTED = "first"  # the name of the keys that were made before their life was kept
+
+
+async def listed(database: Database) -> list[SigningKeyRow]:
+    async with database.reading() as reading:
+        return await all_signing_keys(reading)
+
+
+async def loaded(keyring: Keyring, rows: Sequence[SigningKeyRow]) -> KeySet:
+    """Raises ``KeyRefused`` when a purpose has nothing to sign with, and ``KeyMissing``."""
+    signing = [
+        signing_key_from_bytes(
+            await keyring.stored_secret(_secret(row.purpose), row.label),
+            _purpose(row.purpose),
+            row.active_from,
+        )
+        for row in rows
+        if row.retired_at is None
+    ]
+    return KeySet(signing, [_public(row) for row in rows if row.retired_at is not None])
+
+
+async def first_keys(database: Database, keyring: Keyring, appender: Appender, now: datetime) -> None:
+    """At the first start each purpose gets its key. Of two replicas that start at the same time one is refused."""
+    known = {row.purpose for row in await listed(database)}
+    for purpose in PURPOSES:
+        if purpose not in known:
+            with contextlib.suppress(AccessRefused):
+                await introduce(keyring, appender, purpose=purpose, overlap=timedelta(0), now=now, first=True)
+
+
+async def introduce(
+    keyring: Keyring,
+    appender: Appender,
+    *,
+    purpose: Purpose,
+    overlap: timedelta,
+    now: datetime,
+    first: bool = False,
+) -> SigningKeyRow:
+    """A new key that signs after ``overlap``. Raises ``AccessRefused`` where one waits already (or, for the ``first``, is)."""
+    fresh = await _fresh(keyring, purpose, now, adopt=first)
+    made = fresh
+
+    def judge(facts: Facts, now: datetime) -> Verdict:
+        known = facts.group(SIGNING_KEYS, "purpose", purpose)
+        return Refused("key_waits") if first and known else judge_introduction(known, now)
+
+    def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
+        nonlocal made
+        made = replace(fresh, introduced_at=now, active_from=_second(now + overlap))
+        facts.put(SIGNING_KEYS, made)
+
+    try:
+        await _record(keyring, appender, "introduce", purpose, fresh.id, judge, apply)
+    except AccessRefused:
+        await _forget(keyring, fresh)
+        raise
+    return made
+
+
+async def retire(
+    database: Database, keyring: Keyring, appender: Appender, *, kid: str, revoked: bool, now: datetime
+) -> list[SigningKeyRow]:
+    """The keys as they stand then. Raises ``AccessRefused`` for a key that is unknown, or needed still. ``revoked``: at once,
+    whatever depends on it; where no other key signs, a new one does.
+    """
+    known = next((row for row in await listed(database) if row.id == kid), None)
+    if known is None:
+        raise AccessRefused("key_unknown")
+    purpose = _purpose(known.purpose)
+    spare = await _fresh(keyring, purpose, now) if revoked else None
+
+    def judge(facts: Facts, now: datetime) -> Verdict:
+        return judge_retirement(kid, facts.group(SIGNING_KEYS, "purpose", purpose), now, revoked=revoked)
+
+    def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
+        living = [row for row in facts.group(SIGNING_KEYS, "purpose", purpose) if row.retired_at is None]
+        for row in living:
+            if row.id == kid:
+                facts.put(SIGNING_KEYS, replace(row, retired_at=_second(now), revoked=revoked))
+        if spare is not None and not any(row.active_from <= now for row in living if row.id != kid):
+            facts.put(SIGNING_KEYS, replace(spare, introduced_at=now, active_from=_second(now)))
+
+    try:
+        await _record(keyring, appender, "revoke" if revoked else "retire", purpose, kid, judge, apply)
+    finally:
+        rows = await listed(database)
+        living = {row.id for row in rows if row.retired_at is None}
+        for row in (known, spare):
+            if row is not None and row.id not in living:
+                await _forget(keyring, row)
+    return rows
+
+
+async def _fresh(keyring: Keyring, purpose: Purpose, now: datetime, *, adopt: bool = False) -> SigningKeyRow:
+    """A key with its private half kept; nobody knows it yet."""
+    key, label = generate_signing_key(purpose, now), ""
+    if adopt:
+        with contextlib.suppress(KeyMissing):
+            stored = await keyring.stored_secret(_secret(purpose), ADOPTED)
+            key, label = signing_key_from_bytes(stored, purpose, now), ADOPTED
+    label = label or key.kid
+    await keyring.site_secret(_secret(purpose), label, private_bytes(key), now)
+    jwk = Json(json.dumps(bare_jwk(key.private_key.public_key()), sort_keys=True))
+    return SigningKeyRow(key.kid, purpose, label, jwk, now, now, None, revoked=False)
+
+
+async def _forget(keyring: Keyring, row: SigningKeyRow) -> None:
+    await keyring.forget_site_secret(_secret(row.purpose), row.label)
+
+
+async def _record(
+    keyring: Keyring,
+    appender: Appender,
+    act: str,
+    purpose: Purpose,
+    kid: str,
+    judge: Callable[[Facts, datetime], Verdict],
+    apply: Callable[[Facts, datetime, Verdict], None],
+) -> None:
+    trail = keyring.site_trail()
+    details = {"act": act, "purpose": purpose, "kid": kid}
+    settled = await appender.submit(
+        Work(
+            kind="key",
+            caller="operator",
+            trail=trail,
+            load=[Need(SIGNING_KEYS, purpose, "purpose")],
+            judge=judge,
+            apply=apply,
+            events=lambda _facts, _now, _verdict: [Event("key", trail, "operator", details)],
+        )
+    )
+    settled.verdict.enforce()
+
+
+def _public(row: SigningKeyRow) -> VerificationKey:
+    key = public_key_from_jwk(json.loads(row.jwk))
+    return VerificationKey(row.id, _purpose(row.purpose), key, row.active_from, row.retired_at, row.revoked)
+
+
+def _purpose(text: str) -> Purpose:
+    return next(purpose for purpose in PURPOSES if purpose == text)
+
+
+def _secret(purpose: str) -> str:
+    return f"sign-{purpose}"
+
+
+def _second(moment: datetime) -> datetime:
+    """Times in tokens are whole seconds."""
+    return moment.replace(microsecond=0)

@@ -1,0 +1,168 @@
+"""Signing keys turn while everybody works; a key that leaked ends at once (A15, A16, G16)."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from joserfc import jws
+from joserfc.jwk import KeySet
+
+from auth import key_life
+from auth.keys import Purpose
+from auth.tokens import ACCESS, TokenRefused
+from auth.verdict import AccessRefused
+from exchange.app import at_work
+from exchange.deps import clock
+from exchange.flows import turn_keys
+from storage.errors import KeyMissing
+from storage.signing_keys import SigningKeyRow
+from tests.backend import Backend
+from tests.world import JPEG, World
+
+
+async def _introduced(world: World, purpose: Purpose, overlap_s: float) -> SigningKeyRow:
+    parts = world.parts
+    overlap = timedelta(seconds=overlap_s)
+    return await turn_keys.introduce(
+        parts.keyring, parts.appender, purpose=purpose, overlap=overlap, now=clock()
+    )
+
+
+async def _retired(world: World, kid: str, *, revoked: bool = False) -> list[SigningKeyRow]:
+    parts = world.parts
+    return await turn_keys.retire(
+        parts.database, parts.keyring, parts.appender, kid=kid, revoked=revoked, now=clock()
+    )
+
+
+async def _published(world: World, name: str = "jwks") -> dict[str, dict[str, Any]]:
+    answer = await world.client.get(f"/.well-known/{name}.json")
+    assert answer.headers["cache-control"] == "public, max-age=300"
+    return {key["kid"]: key for key in answer.json()["keys"]}
+
+
+async def _turned(world: World, kid: str, name: str = "jwks") -> None:
+    for _ in range(60):
+        if kid in await _published(world, name):
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("the replica did not look")
+
+
+def _kid(token: str) -> str:
+    return str(jws.extract_compact(token.encode()).headers()["kid"])
+
+
+def _key(world: World, purpose: Purpose) -> str:
+    return world.parts.desk.keys.signing_key(purpose, clock()).kid
+
+
+async def test_nobody_notices(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Officers and machines call without a pause through both steps: no refusal, and each key in its time."""
+    officer, backend = await world.officer(), await Backend(world).registered(scopes=["tickets.issue"])
+    consent, first = await world.consented(officer)
+    old = {purpose: _key(world, purpose) for purpose in ("access", "document")}
+    answers: list[httpx.Response] = []
+    going = True
+
+    async def work() -> None:
+        while going:
+            ticket = await backend.ticket(consent)
+            answers.append(await backend.fetches(ticket))
+
+    working = asyncio.create_task(work())
+    fresh = {purpose: await _introduced(world, purpose, 4) for purpose in ("access", "document")}
+    await _turned(world, fresh["document"].id)
+    assert _kid(await backend.token(bound=True)) == old["access"]
+    await asyncio.sleep((fresh["document"].active_from - clock()).total_seconds() + 0.2)
+    before = len(answers)
+    token = await backend.token(bound=True)
+    ticket = (await officer.post("/v1/tickets", json={"consent_id": consent})).json()
+    assert (_kid(token), _kid(ticket["ticket"])) == (fresh["access"].id, fresh["document"].id)
+    # What the old key signed is good until it ends.
+    receipt = (await world.fetches(officer, first)).headers["berkas-receipt"]
+    monkeypatch.setattr(key_life, "SIGNED_LIFE", timedelta(0))
+    for purpose in ("access", "document"):
+        await _retired(world, old[purpose])
+    await _turned(world, old["document"], "jwks-archive")
+    await asyncio.sleep(0.5)
+    going = False
+    await working
+    assert len(answers) > before
+    assert {answer.status_code for answer in answers} == {200}
+    assert {answer.content for answer in answers} == {JPEG}
+    # For ever: the archive verifies what the old key signed, and its private half is nowhere.
+    archived = (await _published(world, "jwks-archive")) | (await _published(world))
+    for signed in (receipt, first["ticket"]):
+        jws.deserialize_compact(signed.encode(), KeySet.import_key_set({"keys": list(archived.values())}))
+    assert archived[old["document"]]["exp"] > archived[old["document"]]["nbf"]
+    for purpose in ("access", "document"):
+        with pytest.raises(KeyMissing):
+            await world.parts.keyring.stored_secret(f"sign-{purpose}", old[purpose])
+    mine = [entry for entry in await world.entries() if entry.get("purpose") == "access"]
+    assert [(entry["type"], entry["act"]) for entry in mine] == [
+        ("key", act) for act in ("introduce", "introduce", "retire")
+    ]
+
+
+async def test_a_key_that_leaked_ends_at_once(world: World) -> None:
+    """A16, G16: tokens and tickets that it signed open nothing, here and on the other replica; the next ones are good."""
+    officer, backend = await world.officer(), await Backend(world).registered(scopes=["tickets.issue"])
+    consent, ticket = await world.consented(officer)
+    token = await backend.token(bound=True)
+    async with at_work(world.parts.settings) as replica:
+        replica.desk.verify(ACCESS, token, clock())  # remembered there
+        for purpose in ("access", "document"):
+            leaked = _key(world, purpose)
+            rows = await _retired(world, leaked, revoked=True)
+            await _turned(
+                world, next(row.id for row in rows if row.purpose == purpose and not row.retired_at)
+            )
+            assert "revoked" in (await _published(world, "jwks-archive"))[leaked]
+            with pytest.raises(KeyMissing):
+                await world.parts.keyring.stored_secret(f"sign-{purpose}", leaked)
+        answer = await backend.calls("POST", "/v1/tickets", token, json={"consent_id": consent})
+        assert (answer.status_code, answer.json()["code"]) == (401, "BK-1010")
+        answer = await world.fetches(officer, ticket)
+        assert (answer.status_code, answer.json()["code"]) == (401, "BK-4001")
+        await asyncio.sleep(1.2)
+        with pytest.raises(TokenRefused):
+            replica.desk.verify(ACCESS, token, clock())
+    assert (await backend.fetches(await backend.ticket(consent))).status_code == 200
+
+
+async def test_a_leaked_key_that_another_follows(world: World) -> None:
+    """The key that signs already goes on; no third one is made, and no secret of it is left."""
+    old = _key(world, "access")
+    fresh = await _introduced(world, "access", 0)
+    rows = await _retired(world, old, revoked=True)
+    assert {row.id: row.revoked for row in rows if row.purpose == "access"} == {old: True, fresh.id: False}
+    async with world.parts.database.reading() as reading:
+        kept = await reading.raw.fetch("SELECT kid FROM site_key WHERE purpose = 'sign-access'")
+    assert [row["kid"] for row in kept] == [fresh.id]
+
+
+async def test_what_cannot_be_done(world: World) -> None:
+    """Each is on record, and nothing is lost: the keys are the same, and so are the secrets."""
+    only = _key(world, "document")
+    async with world.parts.database.reading() as reading:
+        secrets = await reading.raw.fetchval("SELECT count(*) FROM site_key")
+    with pytest.raises(AccessRefused, match="key_needed"):
+        await _retired(world, only)
+    with pytest.raises(AccessRefused, match="key_unknown"):
+        await _retired(world, "nothing")
+    waiting = await _introduced(world, "document", 600)
+    with pytest.raises(AccessRefused, match="key_waits"):
+        await _introduced(world, "document", 600)
+    with pytest.raises(AccessRefused, match="key_needed"):  # the other one waits still
+        await _retired(world, only)
+    reasons = [entry["result"].get("reason") for entry in await world.entries() if entry["type"] == "key"]
+    assert [reason for reason in reasons if reason] == ["key_needed", "key_waits", "key_needed"]
+    async with world.parts.database.reading() as reading:
+        assert await reading.raw.fetchval("SELECT count(*) FROM site_key") == secrets + 1
+    assert await world.parts.keyring.stored_secret("sign-document", waiting.id)
+    assert _key(world, "document") == only
