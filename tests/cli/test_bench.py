@@ -28,6 +28,7 @@ TINY = Scale(
     upload_bytes=3_000_000,
     readiness_citizens=200,
     readiness_requests=20,
+    tokens=20,
     entries={1: 5, 8: 40, 32: 40, 128: 150},
 )
 KEYS: dict[str, set[str]] = {
@@ -35,6 +36,7 @@ KEYS: dict[str, set[str]] = {
     "fetch_20mb": {"mb_per_s", "ratio", "rss_growth_mb"},
     "intake": {"mb_per_s", "rss_growth_mb"},
     "readiness": {"rps", "p50_ms", "p95_ms"},
+    "tokens": {"rps", "per_core_s", "verify_cpu_ms", "of_two_raw"},
     "ledger": {"c1", "c8", "c32", "c128"},
     "machine": {"cores", "cpu", "python", "postgres", "store", "load_generator"},
 }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from exchange.cli.bench.load import Generator
     from exchange.cli.bench.world import World
 
-PARTS = ("fetch", "intake", "ledger", "readiness")
+PARTS = ("fetch", "intake", "ledger", "readiness", "tokens")
 FAILED = 1
 
 bench_app = typer.Typer(
@@ -58,6 +58,12 @@ def bench_ledger(as_json: bool = _JSON, place: Path | None = _PLACE) -> None:
     _bench(["ledger"], as_json, place)
 
 
+@bench_app.command("tokens")
+def bench_tokens(as_json: bool = _JSON, place: Path | None = _PLACE) -> None:
+    """Access tokens a second of one core, and what a token with its proof costs to verify."""
+    _bench(["tokens"], as_json, place)
+
+
 @bench_app.command("all")
 def bench_all(as_json: bool = _JSON, place: Path | None = _PLACE, rounds: int = _ROUNDS) -> None:
     """Every part, one after the other, in one world."""
@@ -81,6 +87,7 @@ async def run(
     from exchange.cli.bench.ledger import ledger as ledger_part
     from exchange.cli.bench.load import Generator
     from exchange.cli.bench.readiness import readiness as readiness_part
+    from exchange.cli.bench.tokens import tokens as tokens_part
 
     generator = generator or Generator.found(world.folder)
     load_before = os.getloadavg()[0]
@@ -92,6 +99,8 @@ async def run(
             report |= await intake_part(world, scale, say)
         elif name == "ledger":
             report |= await ledger_part(world, scale, say)
+        elif name == "tokens":
+            report |= await tokens_part(world, generator, scale, say)
         else:
             report |= await readiness_part(world, generator, scale, say)
     postgres, store = world.services.postgres, world.services.store

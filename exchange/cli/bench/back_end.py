@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import orjson
 
 from auth.client_tokens import token_hash
-from auth.keys import SigningKey, bare_jwk, generate_signing_key
+from auth.keys import SigningKey, bare_jwk, generate_signing_key, thumbprint
 from auth.scopes import TICKETS
 from auth.tokens import signed_as_is
 from exchange.cli.bench.load import Call, Generator
@@ -33,6 +33,10 @@ class BackEnd:
         self._key = key
         self._proof_key = generate_signing_key("access", clock())
         self._token = ""
+
+    @property
+    def jkt(self) -> str:
+        return thumbprint(self._proof_key.private_key.public_key())
 
     async def arrive(self, generator: Generator) -> None:
         """A new access token; it lives for five minutes."""

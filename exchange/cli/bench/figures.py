@@ -32,6 +32,7 @@ class Scale:
     upload_bytes: int = 200 * BYTES_PER_MB
     readiness_citizens: int = 100_000
     readiness_requests: int = 4_000
+    tokens: int = 3_000
     entries: Mapping[int, int] | None = None  # waiting callers -> durable entries
 
     def ledger_entries(self) -> Mapping[int, int]:
@@ -71,6 +72,9 @@ BARS = (
     Bar("fetch.dpop.c32.of_officer", 0.80, at_most=False),
     Bar("fetch_20mb.ratio", 0.5, at_most=False),
     Bar("fetch_20mb.rss_growth_mb", 32, at_most=True),
+    Bar("tokens.per_core_s", 300, at_most=False),
+    Bar("tokens.verify_cpu_ms", 0.35, at_most=True),
+    Bar("tokens.of_two_raw", 2.2, at_most=True),
     Bar("intake.rss_growth_mb", 32, at_most=True),
     Bar("readiness.p95_ms", 20, at_most=True),
     Bar("ledger.c32.entries_per_s", 5_000, at_most=False),
