@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
+
+from auth.authorization_details import Access
 
 _SECRET_BYTES = 32
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -38,17 +41,24 @@ class Officer:
 @dataclass(frozen=True, slots=True)
 class Machine:
     """An agency's back end. ``id`` is its OAuth client; ``scope`` what this call needs; ``jkt`` the thumbprint of the key that
-    its token or ticket is bound to, empty for a plain bearer token.
+    its token or ticket is bound to, empty for a plain bearer token; ``consents`` all that the token is for, where it says so.
     """
 
     id: str
     agency_id: str
     scope: str
     jkt: str
+    consents: tuple[Access, ...] | None = None
 
     @property
     def actor(self) -> str:
         return f"client:{self.id}"
+
+    def may_read(self, consent_id: str) -> Collection[str] | None:
+        """The document types of this consent that its token is for; None when it is for all that the agency may."""
+        if self.consents is None:
+            return None
+        return next((one.datatypes for one in self.consents if one.consent_id == consent_id), ())
 
     @property
     def holder(self) -> str:

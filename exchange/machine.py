@@ -12,6 +12,7 @@ from typing import Any
 
 from fastapi import Request
 
+from auth.authorization_details import read_details
 from auth.callers import Caller, Machine, same_text
 from auth.client_tokens import Proof, verified_proof
 from auth.scopes import SCOPES
@@ -41,7 +42,7 @@ async def current_machine(request: Request, scope: str) -> Machine:
         raise AccessRefused("access_token_invalid")
     proof = None if bound_to is None else proof_of(request, token, bound_to, now)
     agency_id = await admit(parts.database, claims, proof)
-    machine = Machine(claims["client_id"], agency_id, scope, bound_to or "")
+    machine = Machine(claims["client_id"], agency_id, scope, bound_to or "", read_details(claims))
     if scope not in claims["scope"].split(" ") or (SCOPES[scope] and proof is None):
         await refuse_scope(parts.keyring, parts.appender, machine)
     return machine

@@ -223,6 +223,7 @@ REASONS: dict[str, str] = {
     "ticket_used": "BK-4003",
     "ticket_of_another_session": "BK-4004",
     "not_in_ticket": "BK-4004",
+    "not_in_token": "BK-4004",
     "not_granted": "BK-4004",
     "consent_unknown": "BK-4004",
     "consent_of_another_agency": "BK-4004",

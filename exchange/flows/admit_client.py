@@ -13,23 +13,28 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, NoReturn
 
+from auth.authorization_details import Access, Asked, asked_details, shown_details
 from auth.callers import Machine
 from auth.client_tokens import Proof, claimed_client, verified_assertion, verified_proof
+from auth.grants import first_refusal, judge_consent
 from auth.keys import PublicKey, public_key_from_jwk
-from auth.scopes import ACTS, granted_scopes
+from auth.scopes import ACTS, TICKETS, granted_scopes
 from auth.token_checks import LEEWAY_S
 from auth.tokens import ACCESS, TokenDesk, TokenRefused
-from auth.verdict import AccessRefused, Refused
+from auth.verdict import ALLOWED, AccessRefused, Refused, Verdict
 from exchange.acts import caller_details
 from storage.clients import Registered, registered, use_once, was_used
+from storage.consents import consent_by_id, items_of
 from storage.database import Database
 from storage.keyring import Keyring
 from storage.ledger.log import Appender
-from storage.ledger.work import Event, Work
+from storage.ledger.work import Event, Trail, Work
 
 TOKEN_LIFE_S = 300
 
-OAuthError = Literal["invalid_client", "invalid_scope", "invalid_dpop_proof", "invalid_target"]
+OAuthError = Literal[
+    "invalid_client", "invalid_scope", "invalid_dpop_proof", "invalid_target", "invalid_authorization_details"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class Granted:
     token: str
     scope: str
     bound: bool
+    details: list[dict[str, Any]] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,7 @@ class TokenRequest:
     scope: str | None
     resource: str | None
     proof: str | None
+    details: str | None
     uri: str
 
 
@@ -94,6 +101,8 @@ async def authenticate(database: Database, shown: Shown, now: datetime) -> Authe
 
 async def issue_access_token(
     database: Database,
+    keyring: Keyring,
+    appender: Appender,
     desk: TokenDesk,
     asker: Authenticated,
     asked: TokenRequest,
@@ -112,7 +121,41 @@ async def issue_access_token(
     scopes = granted_scopes(asked.scope, asker.client.scopes, bound=proof is not None)
     if scopes is None:
         return Denied("invalid_scope", "scope")
-    return _signed(desk, asker.client.id, " ".join(scopes), proof, now)
+    if asked.details is None:
+        return _signed(desk, asker.client.id, " ".join(scopes), proof, None, now)
+    if proof is None or TICKETS not in scopes:
+        return Denied("invalid_authorization_details", "no_tickets")
+    try:
+        wanted = asked_details(asked.details, audience)
+    except TokenRefused as refused:
+        return Denied("invalid_authorization_details", refused.reason)
+    machine = Machine(asker.client.id, asker.agency.id, TICKETS, proof.jkt)
+    found = [await _access(database, keyring, appender, machine, one, now) for one in wanted]
+    granted = [access for access in found if access is not None]
+    if len(granted) != len(found):
+        return Denied("invalid_authorization_details", "consent")
+    details = shown_details(granted, audience)
+    return _signed(desk, asker.client.id, " ".join(scopes), proof, details, now)
+
+
+async def _access(
+    database: Database, keyring: Keyring, appender: Appender, machine: Machine, asked: Asked, now: datetime
+) -> Access | None:
+    """What the citizen granted of it; None, with an entry, where that is nothing."""
+    async with database.reading() as reading:
+        consent = await consent_by_id(reading, asked.consent_id)
+        items = await items_of(reading, asked.consent_id)
+    types = frozenset(item.document_type for item in items if item.decision == "granted" and item.document_id)
+    covered = bool(types) and (asked.datatypes or types) <= types
+    verdict = first_refusal(
+        judge_consent(consent, machine.agency_id, now), ALLOWED if covered else Refused("not_granted")
+    )
+    if consent is not None and verdict.allowed:
+        return Access(asked.consent_id, asked.datatypes or types, consent.service)
+    trail = keyring.site_trail() if consent is None else await keyring.trail(consent.subject_ref)
+    details = caller_details(machine, act="authorize", consent=asked.consent_id)
+    await appender.submit(_refusal("ticket", trail, machine, verdict, details))
+    return None
 
 
 async def admit(database: Database, claims: Mapping[str, Any], proof: Proof | None) -> str:
@@ -130,18 +173,10 @@ async def admit(database: Database, claims: Mapping[str, Any], proof: Proof | No
 async def refuse_scope(keyring: Keyring, appender: Appender, machine: Machine) -> NoReturn:
     """A known client asks for what its token does not hold. Raises ``AccessRefused``, after the entry where the act has one."""
     if machine.scope in ACTS:
+        details = caller_details(machine, scope=machine.scope)
+        refused = Refused("scope_missing")
         trail = keyring.site_trail()
-        event = Event(ACTS[machine.scope], trail, machine.actor, caller_details(machine, scope=machine.scope))
-        await appender.submit(
-            Work(
-                kind=event.type,
-                caller=machine.actor,
-                trail=trail,
-                load=(),
-                judge=lambda _facts, _now: Refused("scope_missing"),
-                events=lambda _facts, _now, _verdict: [event],
-            )
-        )
+        await appender.submit(_refusal(ACTS[machine.scope], trail, machine, refused, details))
     raise AccessRefused("scope_missing")
 
 
@@ -206,9 +241,29 @@ def _proven(asked: TokenRequest, now: datetime) -> Proof | Denied | None:
         return Denied("invalid_dpop_proof", refused.reason)
 
 
-def _signed(desk: TokenDesk, client_id: str, scope: str, proof: Proof | None, now: datetime) -> Granted:
+def _refusal(
+    kind: str, trail: Trail, machine: Machine, verdict: Verdict, details: Mapping[str, Any]
+) -> Work[Verdict]:
+    return Work(
+        kind=kind,
+        caller=machine.actor,
+        trail=trail,
+        load=(),
+        judge=lambda _facts, _now: verdict,
+        events=lambda _facts, _now, _verdict: [Event(kind, trail, machine.actor, details)],
+    )
+
+
+def _signed(
+    desk: TokenDesk,
+    client_id: str,
+    scope: str,
+    proof: Proof | None,
+    details: list[dict[str, Any]] | None,
+    now: datetime,
+) -> Granted:
     issued_s = int(now.timestamp())
-    claims = {
+    claims: dict[str, Any] = {
         "sub": client_id,
         "client_id": client_id,
         "iat": issued_s,
@@ -218,4 +273,6 @@ def _signed(desk: TokenDesk, client_id: str, scope: str, proof: Proof | None, no
     }
     if proof is not None:
         claims["cnf"] = {"jkt": proof.jkt}
-    return Granted(desk.sign(ACCESS, claims), scope, bound=proof is not None)
+    if details is not None:
+        claims["authorization_details"] = details
+    return Granted(desk.sign(ACCESS, claims), scope, bound=proof is not None, details=details)

@@ -55,7 +55,14 @@ async def issue(
     async with database.reading() as reading:
         consent = await consent_by_id(reading, consent_id)
         items = await items_of(reading, consent_id)
-        granted = {item.document_id for item in items if item.decision == "granted" and item.document_id}
+        types = caller.may_read(consent_id) if isinstance(caller, Machine) else None
+        granted = {
+            item.document_id
+            for item in items
+            if item.decision == "granted"
+            and item.document_id
+            and (types is None or item.document_type in types)
+        }
         wanted = granted if documents is None else set(documents)
         versions = await _newest(reading, wanted)
     ticket_id = new_id("t")
@@ -66,12 +73,14 @@ async def issue(
         words = notice([version.type for version in versions], consent.service, now)
         message = new_message(trail, address, "notice", words, now)
     few_enough = ALLOWED if len(wanted) <= MAX_DOCUMENTS else Refused("too_many_documents")
+    in_token = ALLOWED if types is None or (wanted and wanted <= granted) else Refused("not_in_token")
     all_found = ALLOWED if len(versions) == len(wanted) else Refused("version_unknown")
 
     def judge(facts: Facts, now: datetime) -> Verdict:
         return first_refusal(
             judged_caller(facts, caller, now),
             judge_consent(facts.get(CONSENTS, consent_id), caller.agency_id, now),
+            in_token,
             few_enough,
             judge_documents(facts.group(ITEMS, "consent_id", consent_id), wanted),
             all_found,

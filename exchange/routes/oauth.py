@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from auth.authorization_details import TYPE, read_details, shown_details
 from auth.scopes import SCOPES
 from exchange.deps import Parts, Wired, clock
 from exchange.flows import admit_client
@@ -45,6 +46,7 @@ _FORM_BODY = _form(
     grant_type={"const": "client_credentials"},
     scope={"maxLength": 1024},
     resource={"maxLength": 1024},
+    authorization_details={"maxLength": 4096},
 )
 _TOKEN_BODY = _form(["token"], token={"maxLength": 4096})
 
@@ -67,6 +69,7 @@ async def authorization_server(parts: Wired) -> dict[str, Any]:
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": ["ES256"],
         "dpop_signing_alg_values_supported": ["ES256"],
+        "authorization_details_types_supported": [TYPE],
         **{
             f"{name}_endpoint{suffix}": value
             for name, path in (("revocation", REVOKE_PATH), ("introspection", INTROSPECT_PATH))
@@ -129,8 +132,6 @@ async def token(request: Request, parts: Wired) -> JSONResponse:
         return _error(
             request, "unsupported_grant_type" if "grant_type" in sent else "invalid_request", "grant_type"
         )
-    if "authorization_details" in sent:  # RFC 9396 5: never granted in silence
-        return _error(request, "invalid_authorization_details", "authorization_details")
     proofs = request.headers.getlist("dpop")
     if len(proofs) > 1:
         return _error(request, "invalid_dpop_proof", "two_proofs")
@@ -141,19 +142,29 @@ async def token(request: Request, parts: Wired) -> JSONResponse:
         scope=sent.get("scope"),
         resource=sent.get("resource"),
         proof=proofs[0] if proofs else None,
+        details=sent.get("authorization_details"),
         uri=parts.settings.origin + TOKEN_PATH,
     )
     answer = await admit_client.issue_access_token(
-        parts.database, parts.desk, client, asked, audience=parts.settings.audience, now=clock()
+        parts.database,
+        parts.keyring,
+        parts.appender,
+        parts.desk,
+        client,
+        asked,
+        audience=parts.settings.audience,
+        now=clock(),
     )
     if isinstance(answer, Denied):
         return _error(request, answer.error, answer.reason)
-    body = {
+    body: dict[str, Any] = {
         "access_token": answer.token,
         "token_type": "DPoP" if answer.bound else "Bearer",
         "expires_in": TOKEN_LIFE_S,
         "scope": answer.scope,
     }
+    if answer.details is not None:
+        body["authorization_details"] = answer.details
     return JSONResponse(body, headers=_NO_STORE)
 
 
@@ -190,8 +201,10 @@ async def introspect(request: Request, parts: Wired) -> JSONResponse:
     if claims is None:
         return JSONResponse({"active": False}, headers=_NO_STORE)
     shown = {name: claims[name] for name in ("iss", "sub", "client_id", "aud", "iat", "exp", "jti", "scope")}
-    bound = {"cnf": {"jkt": claims["cnf"]["jkt"]}} if "cnf" in claims else {}
-    kind = "DPoP" if bound else "Bearer"
+    bound: dict[str, Any] = {"cnf": {"jkt": claims["cnf"]["jkt"]}} if "cnf" in claims else {}
+    if (details := read_details(claims)) is not None:
+        bound["authorization_details"] = shown_details(details, claims["aud"])
+    kind = "DPoP" if "cnf" in claims else "Bearer"
     return JSONResponse({"active": True, "token_type": kind, **shown, **bound}, headers=_NO_STORE)
 
 

@@ -147,7 +147,7 @@ FORM_REFUSALS: list[tuple[str, dict[str, str], str]] = [
     ("A18 an unknown scope", {"scope": "catalog.read documents.write"}, "invalid_scope"),
     ("a scope twice", {"scope": "catalog.read catalog.read"}, "invalid_scope"),
     ("A18 another resource", {"resource": "https://other.example/v1"}, "invalid_target"),
-    ("details that are not granted yet", {"authorization_details": "[]"}, "invalid_authorization_details"),
+    ("details without a key", {"authorization_details": "[]"}, "invalid_authorization_details"),
 ]
 
 

@@ -16,7 +16,7 @@ from storage.sealing import permuted
 from tests.backend import Backend
 from tests.world import ANSWERS, JPEG, NAME, NIK, SERVICE, World, content_digest
 
-OTHER_SERVICE = "POLRI.SKCK"
+OTHER_SERVICE = "POLRI.SKCK_BARU"
 
 
 def _said(answer: httpx.Response) -> dict[str, Any]:
