@@ -1,0 +1,212 @@
+"""Who may do what to whose: one table, held against every operation of the description (A33, A34, A35).
+
+A row that is missing fails, and so does one too many. "another agency's" and "nobody's" must not be told apart: status, code
+and text are compared, and each denied call of a known caller must have left its entry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from auth.scopes import SCOPES
+from tests.backend import Backend
+from tests.rules.test_openapi import PUBLIC, _operations
+from tests.world import ANSWERS, JPEG, NAME, NIK, OTHER_NIK, SERVICE, OfficerAt, World, content_digest
+
+CALLERS = ("nobody", "officer", "client", "plain token")
+# nobody: no credential. officer, client: of the agency that "ours" means, the client with every scope and DPoP.
+# plain token: of that client, a bearer token. The status that each gets; 4xx leaves everything as it was.
+TABLE = """
+operation            whose               nobody  officer  client  plain token
+listServices         ours                401     200      200     200
+getService           ours                401     200      200     200
+listDocumentTypes    ours                401     200      200     200
+enrolCitizen         ours                401     200      200     403
+checkReadiness       ours                401     200      200     403
+checkReadiness       another agency's    401     404      404     403
+checkReadiness       nobody's            401     404      404     403
+checkReadiness       another service     401     403      403     403
+takeInDocument       ours                401     200      200     403
+takeInDocument       another agency's    401     404      404     403
+takeInDocument       nobody's            401     404      404     403
+requestConsent       ours                401     201      201     403
+requestConsent       another agency's    401     404      404     403
+requestConsent       nobody's            401     404      404     403
+requestConsent       another service     401     403      403     403
+getConsentRequest    ours                401     200      200     403
+getConsentRequest    another agency's    401     404      404     403
+getConsentRequest    nobody's            401     404      404     403
+issueTicket          ours                401     201      201     403
+issueTicket          another agency's    401     404      404     403
+issueTicket          nobody's            401     404      404     403
+issueTicket          another citizen's   401     404      404     403
+getDocumentContent   another agency's    401     404      401     401
+getDocumentContent   another citizen's   401     404      404     401
+getDocumentContent   nobody's            401     404      404     401
+getDocumentContent   ours                401     200      200     401
+withdrawConsent      another agency's    401     404      401     401
+withdrawConsent      nobody's            401     404      401     401
+withdrawConsent      ours                401     200      401     401
+signOut              ours                401     204      401     401
+"""
+# A ticket of another session: whoever shows it is no known caller (ARCHITECTURE, Decisions).
+NO_ENTRY = {("getDocumentContent", "another agency's", "officer")}
+NOBODYS = "01JD0000000000000000000000"
+ELSEWHERE = "POLRI"
+OTHER_SERVICE = "POLRI.SKCK_BARU"
+
+
+def rows() -> list[tuple[str, str, dict[str, int]]]:
+    header, *lines = TABLE.strip().splitlines()
+    starts = [header.index(name) for name in ("operation", "whose", *CALLERS)]
+    cut = [
+        [line[start:end].strip() for start, end in zip(starts, [*starts[1:], None], strict=True)]
+        for line in lines
+    ]
+    return [(name, whose, dict(zip(CALLERS, map(int, given), strict=True))) for name, whose, *given in cut]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One agency: its people, and what is theirs."""
+
+    officer: OfficerAt
+    backend: Backend
+    subject: str
+    consent: str
+    request: str
+    document: str
+
+
+@dataclass(frozen=True)
+class Cast:
+    world: World
+    ours: Side
+    theirs: Side
+    other_document: str  # of another citizen, granted to our agency too
+
+    async def calls(self, caller: str, method: str, path: str, **sent: Any) -> httpx.Response:
+        if caller == "nobody":
+            return await self.world.client.request(method, path, **sent)
+        if caller == "officer":
+            headers = {"X-CSRF-Token": self.ours.officer.csrf, **sent.pop("headers", {})}
+            return await self.ours.officer.client.request(method, path, headers=headers, **sent)
+        if caller == "client":
+            return await self.ours.backend.calls(method, path, **sent)
+        token = await self.ours.backend.token(scope="catalog.read")
+        headers = {"Authorization": f"Bearer {token}", **sent.pop("headers", {})}
+        return await self.world.client.request(method, path, headers=headers, **sent)
+
+    async def fetches(self, caller: str, whose: str) -> httpx.Response:
+        """With a ticket of the caller's own, but for "another agency's", which is a stolen one."""
+        side = self.theirs if whose == "another agency's" else self.ours
+        by_session = (await side.officer.post("/v1/tickets", json={"consent_id": side.consent})).json()
+        documents = {
+            "ours": self.ours.document, "another agency's": self.theirs.document,
+            "another citizen's": self.other_document, "nobody's": f"d_{NOBODYS}",
+        }  # fmt: skip
+        path = f"/v1/documents/{documents[whose]}/versions/1/content"
+        if caller == "officer":
+            headers = {"Authorization": f"Bearer {by_session['ticket']}"}
+            return await self.ours.officer.get(path, headers=headers)
+        if caller == "client":
+            by_key = await side.backend.ticket(side.consent)
+            return await self.ours.backend.calls("GET", path, by_key["ticket"])
+        return await self.calls(caller, "GET", path)
+
+
+async def _side(world: World, agency: str, service: str, client_id: str) -> Side:
+    officer = await world.officer(agency)
+    backend = await Backend(world, client_id).registered(f"{agency}@6472", scopes=list(SCOPES))
+    subject = await world.enrols(officer)
+    stored = await world.stores(officer, subject)
+    answers = ANSWERS if service == SERVICE else {}
+    asked = await world.asks(officer, subject, service, answers=answers)
+    await world.allows(asked["link"])
+    state = (await officer.get(f"/v1/consent-requests/{asked['id']}")).json()
+    document = stored.json()["document_id"]
+    return Side(officer, backend, subject, state["consent_id"], asked["id"], document)
+
+
+@pytest.fixture
+async def cast(world: World) -> Cast:
+    ours = await _side(world, "DPMPTSP", SERVICE, "dpmptsp-oss")
+    theirs = await _side(world, ELSEWHERE, OTHER_SERVICE, "polri-skck")
+    # The consent of a paper that both may read would hide a mistake: theirs is another version of it.
+    _, ticket = await world.consented(ours.officer, OTHER_NIK, JPEG + b"2")
+    return Cast(world, ours, theirs, ticket["documents"][0]["document_id"])
+
+
+def _call(cast: Cast, operation: str, whose: str) -> tuple[str, str, dict[str, Any]]:
+    """Method, address and body of an operation that is in order but for whose it is about."""
+    nobody = Side(
+        cast.ours.officer, cast.ours.backend, *(f"{kind}_{NOBODYS}" for kind in ("sbj", "c", "cr", "d"))
+    )
+    side = {"another agency's": cast.theirs, "nobody's": nobody}.get(whose, cast.ours)
+    service = OTHER_SERVICE if whose == "another service" else SERVICE
+    wanted = {"subject_ref": side.subject, "service": service}
+    ticket: dict[str, Any] = {"consent_id": side.consent}
+    if whose == "another citizen's":
+        ticket["documents"] = [cast.other_document]
+    paper = {
+        "content": JPEG, "params": {"type": "KTP"},
+        "headers": {"Content-Type": "image/jpeg", "Content-Digest": content_digest(JPEG)},
+    }  # fmt: skip
+    calls: dict[str, tuple[str, str, dict[str, Any]]] = {
+        "listServices": ("GET", "/v1/services", {}),
+        "getService": ("GET", f"/v1/services/{SERVICE}", {}),
+        "listDocumentTypes": ("GET", "/v1/document-types", {}),
+        "enrolCitizen": ("POST", "/v1/subjects", {"json": {"nik": NIK, "name": NAME}}),
+        "checkReadiness": ("POST", "/v1/readiness", {"json": wanted}),
+        "takeInDocument": ("POST", f"/v1/subjects/{side.subject}/documents", paper),
+        "requestConsent": ("POST", "/v1/consent-requests", {"json": {**wanted, "answers": ANSWERS}}),
+        "getConsentRequest": ("GET", f"/v1/consent-requests/{side.request}", {}),
+        "issueTicket": ("POST", "/v1/tickets", {"json": ticket}),
+        "withdrawConsent": ("POST", f"/v1/consents/{side.consent}/withdrawal", {"json": {}}),
+        "signOut": ("DELETE", "/v1/session", {}),
+    }
+    return calls[operation]
+
+
+def _told(answer: httpx.Response) -> dict[str, Any]:
+    return {name: value for name, value in answer.json().items() if name != "request_id"}
+
+
+async def test_the_matrix(cast: Cast) -> None:
+    wrong: list[str] = []
+    problems: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for operation, whose, expected in rows():
+        for caller in sorted(CALLERS, key=lambda name: name == "officer"):  # what ends something comes last
+            before = len(await cast.world.entries())
+            if operation == "getDocumentContent":
+                answer = await cast.fetches(caller, whose)
+                before = len(await cast.world.entries()) - 1
+            else:
+                method, path, sent = _call(cast, operation, whose)
+                answer = await cast.calls(caller, method, path, **sent)
+            if answer.status_code != expected[caller]:
+                wrong.append(f"{operation} {whose} {caller}: {answer.status_code}, not {expected[caller]}")
+            if answer.status_code >= 400:
+                problems[operation, whose, caller] = _told(answer)
+            entries = await cast.world.entries()
+            noted = len(entries) > before and not entries[-1]["result"]["allowed"]
+            denied = answer.status_code in {403, 404} and (operation, whose, caller) not in NO_ENTRY
+            if denied and not noted:
+                wrong.append(f"{operation} {whose} {caller}: denied without an entry")
+        await cast.world.outcomes()
+    assert wrong == []
+    for (operation, whose, caller), told in problems.items():
+        if whose == "another agency's" and operation != "getDocumentContent":
+            assert told == problems[operation, "nobody's", caller], (operation, caller)
+
+
+def test_no_operation_is_missing(world: World) -> None:
+    described = {
+        operation["operationId"] for name, operation in _operations(world.app).items() if name not in PUBLIC
+    }
+    assert {name for name, _whose, _expected in rows()} == described
+    assert all(len(set(expected)) == len(CALLERS) for _name, _whose, expected in rows())
