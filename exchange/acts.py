@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +14,10 @@ from storage import agencies
 from storage.agencies import AGENCIES, OFFICERS, SESSIONS
 from storage.clients import CLIENTS, Client
 from storage.database import Reading
+from storage.keyring import Keyring
 from storage.ledger.facts import Facts, FactTable, Need
+from storage.ledger.log import Appender
+from storage.ledger.work import Event, Work
 
 # A session's last use is written at most once a minute: an update for each request would double the writes.
 TOUCH_PERIOD = timedelta(minutes=1)
@@ -57,3 +61,28 @@ async def name_of(reading: Reading, actor: str) -> str:
     table: FactTable[agencies.Officer] | FactTable[Client] = CLIENTS if kind == "client" else OFFICERS
     rows = await table.load(reading.raw, "id", [row_id])
     return rows[0].name
+
+
+async def administer(
+    keyring: Keyring,
+    appender: Appender,
+    kind: str,
+    details: Mapping[str, str],
+    load: Sequence[Need],
+    judge: Callable[[Facts, datetime], Verdict],
+    apply: Callable[[Facts, datetime, Verdict], None],
+) -> None:
+    """What an operator does from the command line: one batch item, one entry. Raises ``AccessRefused``."""
+    trail = keyring.site_trail()
+    settled = await appender.submit(
+        Work(
+            kind=kind,
+            caller="operator",
+            trail=trail,
+            load=load,
+            judge=judge,
+            apply=apply,
+            events=lambda _facts, _now, _verdict: [Event(kind, trail, "operator", details)],
+        )
+    )
+    settled.verdict.enforce()

@@ -14,7 +14,7 @@ from joserfc.jwk import ECKey
 from auth.client_tokens import token_hash
 from auth.keys import generate_signing_key, private_jwk
 from exchange.deps import clock
-from exchange.flows import run_site
+from exchange.flows import run_clients
 from tests.world import World
 
 AGENCY = "DPMPTSP@6472"
@@ -48,7 +48,7 @@ class Backend:
 
     async def registered(self, agency: str = AGENCY, scopes: Sequence[str] = ("catalog.read",)) -> Backend:
         parts = self.world.parts
-        await run_site.add_client(
+        await run_clients.add_client(
             parts.keyring,
             parts.appender,
             client_id=self.client_id,
@@ -56,7 +56,7 @@ class Backend:
             name="OSS",
             scopes=scopes,
         )
-        await run_site.add_client_key(
+        await run_clients.add_client_key(
             parts.keyring, parts.appender, client_id=self.client_id, kid=self.jwk["kid"], jwk=self.public
         )
         return self

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from exchange.cli import audit, bench, demo, enrol, keys, prepare, run, sandbox, setup
+from exchange.cli import audit, bench, clients, demo, enrol, keys, prepare, run, sandbox, setup
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,7 +20,7 @@ for group in (run, prepare, demo, bench):
 app.add_typer(enrol.site_app, name="site")
 app.add_typer(enrol.agency_app, name="agency")
 app.add_typer(enrol.officer_app, name="officer")
-app.add_typer(enrol.client_app, name="client")
+app.add_typer(clients.client_app, name="client")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="log")
 app.add_typer(sandbox.app, name="sandbox")

@@ -17,8 +17,8 @@ import pytest
 from typer.testing import CliRunner
 
 from exchange.cli import run as cli_run
+from exchange.cli.clients import client_app
 from exchange.cli.demo.story import _sample
-from exchange.cli.enrol import client_app
 from exchange.cli.sandbox.facts import write_facts
 from exchange.settings import Settings
 from storage import schema

@@ -22,7 +22,7 @@ from requests_oauth2client import OAuth2Client, OAuth2ClientCredentialsAuth, Pri
 from requests_oauthlib import OAuth2Session as OauthlibSession
 
 from exchange.deps import clock
-from exchange.flows import run_site, tidy_up
+from exchange.flows import run_clients, run_site, tidy_up
 from storage.clients import use_once
 from tests.backend import AGENCY, ASSERTION_TYPE, CLIENT, Backend, jose_key
 from tests.world import World
@@ -259,7 +259,7 @@ async def test_introspection_is_for_the_own_agency(backend: Backend) -> None:
     assert (await _shows(sibling, "/oauth/introspect", token)).json() == dead
     token = await backend.token()
     parts = backend.world.parts
-    await run_site.set_client_active(parts.keyring, parts.appender, client_id=CLIENT, active=False)
+    await run_clients.set_client_active(parts.keyring, parts.appender, client_id=CLIENT, active=False)
     assert (await _shows(sibling, "/oauth/introspect", token)).json() == dead
 
 
@@ -380,11 +380,13 @@ async def test_suspended_with_the_next_request(backend: Backend, who: str) -> No
 
     async def switch(*, active: bool) -> None:
         if who == "client":
-            await run_site.set_client_active(parts.keyring, parts.appender, client_id=CLIENT, active=active)
+            await run_clients.set_client_active(
+                parts.keyring, parts.appender, client_id=CLIENT, active=active
+            )
         elif who == "agency":
             await run_site.set_agency_active(parts.keyring, parts.appender, agency_id=AGENCY, active=active)
         else:
-            await run_site.withdraw_client_key(
+            await run_clients.withdraw_client_key(
                 parts.keyring, parts.appender, client_id=CLIENT, kid=backend.jwk["kid"]
             )
 
@@ -401,12 +403,12 @@ async def test_suspended_with_the_next_request(backend: Backend, who: str) -> No
 async def test_keys_are_turned_without_a_pause(backend: Backend) -> None:
     parts = backend.world.parts
     fresh = Backend(backend.world)
-    await run_site.add_client_key(
+    await run_clients.add_client_key(
         parts.keyring, parts.appender, client_id=CLIENT, kid=fresh.jwk["kid"], jwk=fresh.public
     )
     for side in (backend, fresh):
         assert (await side.asks()).status_code == 200
-    await run_site.withdraw_client_key(
+    await run_clients.withdraw_client_key(
         parts.keyring, parts.appender, client_id=CLIENT, kid=backend.jwk["kid"]
     )
     _refused(await backend.asks(), "invalid_client", 401)
@@ -427,11 +429,11 @@ async def test_registering_stands_in_the_ledger_and_refuses(backend: Backend) ->
             "name": "X",
             "scopes": ["catalog.read"],
         }
-        await run_site.add_client(parts.keyring, parts.appender, **(members | changes))
+        await run_clients.add_client(parts.keyring, parts.appender, **(members | changes))
 
     async def key(**changes: Any) -> None:
         members: dict[str, Any] = {"client_id": CLIENT, "kid": "k2", "jwk": backend.public}
-        await run_site.add_client_key(parts.keyring, parts.appender, **(members | changes))
+        await run_clients.add_client_key(parts.keyring, parts.appender, **(members | changes))
 
     refusals: list[tuple[Any, str]] = [
         (client(client_id=CLIENT), "client_exists"),
@@ -454,4 +456,4 @@ async def test_registering_stands_in_the_ledger_and_refuses(backend: Backend) ->
             await attempt
         assert refused.value.reason == reason
     assert len(await backend.world.entries()) == before + len(refusals)
-    assert [row.id for row, _ in await run_site.list_clients(parts.database)] == [CLIENT]
+    assert [row.id for row, _ in await run_clients.list_clients(parts.database)] == [CLIENT]

@@ -13,7 +13,7 @@ from joserfc import jws
 from requests_oauth2client import DPoPToken, OAuth2Client, PrivateKeyJwt
 
 from auth.scopes import SCOPES
-from exchange.flows import run_site
+from exchange.flows import run_clients, run_site
 from storage.errors import StoreUnavailable
 from tests.backend import AGENCY, CLIENT, Backend
 from tests.world import ANSWERS, JPEG, NAME, NIK, PHONE, SERVICE, World, content_digest
@@ -186,7 +186,9 @@ async def test_suspended_between_ticket_and_fetch(backend: Backend, who: str) ->
 
     async def switch(*, active: bool) -> None:
         if who == "client":
-            await run_site.set_client_active(parts.keyring, parts.appender, client_id=CLIENT, active=active)
+            await run_clients.set_client_active(
+                parts.keyring, parts.appender, client_id=CLIENT, active=active
+            )
         else:
             await run_site.set_agency_active(parts.keyring, parts.appender, agency_id=AGENCY, active=active)
 

@@ -18,7 +18,7 @@ from exchange.cli.bench.load import Call, Generator
 from exchange.cli.bench.people import AGENCY
 from exchange.cli.bench.world import SITE
 from exchange.deps import Parts, clock
-from exchange.flows import run_site
+from exchange.flows import run_clients
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _TOKEN_PATH = "/oauth/token"  # noqa: S105 - an address
@@ -85,7 +85,7 @@ async def open_back_end(parts: Parts, scopes: Iterable[str] = (TICKETS,)) -> Bac
     """A new client of the bench's agency."""
     key = generate_signing_key("access", clock())
     client_id = f"bench-{hashlib.sha256(key.kid.encode()).hexdigest()[:8]}"
-    await run_site.add_client(
+    await run_clients.add_client(
         parts.keyring,
         parts.appender,
         client_id=client_id,
@@ -93,7 +93,7 @@ async def open_back_end(parts: Parts, scopes: Iterable[str] = (TICKETS,)) -> Bac
         name="Bench",
         scopes=list(scopes),
     )
-    await run_site.add_client_key(
+    await run_clients.add_client_key(
         parts.keyring,
         parts.appender,
         client_id=client_id,

@@ -20,7 +20,7 @@ from exchange.cli.sandbox.client_keys import client_key
 from exchange.cli.sandbox.facts import DRAFT, FACTS, read_draft, read_facts, write_facts
 from exchange.cli.sandbox.families import Citizen, World, sandbox_world
 from exchange.deps import Parts, clock, today_at
-from exchange.flows import enrol, run_site, sign_in, take_in
+from exchange.flows import enrol, run_clients, run_site, sign_in, take_in
 from exchange.requirements.numbers import parse_nik
 from exchange.settings import Settings, SettingsRefused
 
@@ -131,7 +131,7 @@ class _Making:
                 "scopes": list(SCOPES),
             }
             with _already("client_exists"):
-                await run_site.add_client(
+                await run_clients.add_client(
                     parts.keyring,
                     parts.appender,
                     client_id=client_id,
@@ -140,7 +140,7 @@ class _Making:
                     scopes=list(SCOPES),
                 )
             with _already("client_key_exists"):
-                await run_site.add_client_key(
+                await run_clients.add_client_key(
                     parts.keyring, parts.appender, client_id=client_id, kid=key.kid, jwk=key.public
                 )
             if row not in self._draft["clients"]:
