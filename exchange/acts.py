@@ -86,3 +86,9 @@ async def administer(
         )
     )
     settled.verdict.enforce()
+
+
+def recovery_hash(keyring: Keyring, officer_id: str, code: str) -> str:
+    """What is kept of a recovery code, whatever way it is typed."""
+    plain = "".join(character for character in code.lower() if character.isalnum())
+    return keyring.keyed_hash("recovery", f"{officer_id}/{plain}")

@@ -23,7 +23,18 @@ from exchange.outbound import notify
 from exchange.pages import Pages
 from exchange.pages.views import Site
 from exchange.requirements.catalogue import load_catalogue
-from exchange.routes import catalogue, consent, counter, delivery, intake, oauth, operations, papers, trail
+from exchange.routes import (
+    catalogue,
+    consent,
+    counter,
+    delivery,
+    intake,
+    oauth,
+    operations,
+    papers,
+    session,
+    trail,
+)
 from exchange.settings import Settings, SettingsRefused
 from storage import schema
 from storage.agencies import site as read_site
@@ -82,7 +93,8 @@ def create_app(settings: Settings) -> FastAPI:
     for router in (
         oauth.router,
         catalogue.router,
-        counter.public,
+        session.public,
+        session.router,
         counter.router,
         intake.router,
         papers.router,

@@ -13,7 +13,7 @@ from auth.verdict import AccessRefused
 from exchange.app import wired
 from exchange.cli import setup
 from exchange.deps import Parts
-from exchange.flows import run_site, sign_in
+from exchange.flows import run_site, second_factor, sign_in
 from exchange.problems import problem_for
 from exchange.settings import Settings
 
@@ -125,6 +125,24 @@ def list_officers(_as_json: bool = _JSON) -> None:
         for row in rows
     ]
     typer.echo(json.dumps(shown, indent=2))
+
+
+@officer_app.command("take-away-factor")
+def take_away_factor(username: str) -> None:
+    """For an officer who lost the authenticator and the recovery codes: the password alone signs in until a new one is enrolled."""
+    with_parts(
+        lambda parts: second_factor.take_away(
+            parts.database, parts.keyring, parts.appender, username=username
+        )
+    )
+
+
+@officer_app.command("unlock")
+def unlock(username: str) -> None:
+    """Ten failed sign-ins lock a name for a quarter of an hour, and twice as long each time."""
+    with_parts(
+        lambda parts: second_factor.unlock(parts.database, parts.keyring, parts.appender, username=username)
+    )
 
 
 @officer_app.command("suspend")

@@ -2,15 +2,18 @@
 
 1. a name that was tried too often this minute is turned away, known or not
 2. verify the password in a bounded pool (argon2id is slow on purpose)
-3. one batch item: the session, and the entry, allowed or refused
-An unknown username costs the same time and leaves no entry: anonymous callers must not grow the ledger. Tries are counted
-apart from what the officer does: who guesses a password must not lock its owner out of a session.
+3. one batch item: the lock, the password's verdict and the second factor judged, the session, the entry
+Ten failures in a row lock a name, on every replica: then nothing is right, and nobody is told. An unknown username costs
+the same time and leaves no entry: anonymous callers must not grow the ledger. Tries are counted apart from what the
+officer does: who guesses a password must not lock its owner out of a session.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,14 +24,28 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from auth.callers import Officer, csrf_of, new_session_secret, session_of
 from auth.grants import judge_session
-from auth.verdict import ALLOWED, AccessRefused, Refused, Verdict
-from storage.agencies import AGENCIES, OFFICERS, SESSIONS, Session, officer_by_username, signed_in
+from auth.sign_in import Shown, judge_sign_in, locked_until, step_of
+from auth.verdict import ALLOWED, AccessRefused, Verdict
+from exchange.acts import recovery_hash
+from storage.agencies import (
+    AGENCIES,
+    FACTORS,
+    OFFICERS,
+    SESSIONS,
+    TRIES,
+    SecondFactor,
+    Session,
+    SignInTries,
+    officer_by_username,
+    signed_in,
+)
+from storage.agencies import Officer as Row
 from storage.database import Database
-from storage.keyring import Keyring
-from storage.ledger.facts import Facts, Need
+from storage.keyring import SITE, Keyring
+from storage.ledger.facts import Facts, Json, Need
 from storage.ledger.log import Appender
 from storage.ledger.refusals import RefusalBudget
-from storage.ledger.work import Event, Work
+from storage.ledger.work import Event, Settled, Work
 
 # RFC 9106, the library's low-memory profile; two threads leave a core for everything else.
 HASHER = PasswordHasher()
@@ -36,6 +53,7 @@ _POOL = ThreadPoolExecutor(max_workers=2, thread_name_prefix="argon2")
 _waiting = 0
 MAX_WAITING = 64
 ATTEMPTS_PER_MINUTE = 10
+REFUSED_AFTER_S = 0.25
 
 
 class SignInBusy(Exception):
@@ -61,52 +79,127 @@ async def sign_in(
     *,
     username: str,
     password: str,
+    code: str = "",
 ) -> SignedIn:
-    """Raises ``AccessRefused`` with ``sign_in_failed`` for every cause alike, ``TooManyRefusals``."""
+    """``code`` of the authenticator, or one of the recovery codes, once a second factor is confirmed. Raises ``AccessRefused``,
+    which reads the same and comes after the same time for every cause, and ``TooManyRefusals``.
+    """
     name = hashlib.sha256(username.encode()).hexdigest()
     attempts.check(name)
     attempts.note(name)  # before the answer, so that parallel guesses count one by one
-    signed = await _signed_in(database, keyring, appender, username=username, password=password)
+    began_s = time.monotonic()
+    try:
+        async with database.reading() as reading:
+            row = await officer_by_username(reading, username)
+        matches = await _verify(row.password_hash if row else None, password)
+        if row is None:
+            raise AccessRefused("sign_in_failed")
+        secret = new_session_secret()
+        session = session_of(secret)
+        settled = await _tried(database, keyring, appender, row, matches, code, "sign_in", session)
+    except AccessRefused:
+        # An unknown name has no entry to write: without this it would be answered some milliseconds earlier (A61).
+        await asyncio.sleep(max(0.0, began_s + REFUSED_AFTER_S - time.monotonic()))
+        raise
     attempts.forgive(name)
-    return signed
+    return SignedIn(secret, csrf_of(secret), await officer_of(database, session, now=settled.receipt.at))
 
 
-async def _signed_in(
-    database: Database, keyring: Keyring, appender: Appender, *, username: str, password: str
-) -> SignedIn:
+async def reauthenticate(
+    database: Database, keyring: Keyring, appender: Appender, *, officer: Officer, password: str, code: str
+) -> None:
+    """Before a sensitive act: whoever sits at an open session is its owner. Counted with the sign-ins. Raises ``AccessRefused``."""
     async with database.reading() as reading:
-        row = await officer_by_username(reading, username)
-    matches = await _verify(row.password_hash if row else None, password)
-    if row is None:
-        raise AccessRefused("sign_in_failed")
-    secret = new_session_secret()
-    session_id = session_of(secret)
+        row = (await OFFICERS.load(reading.raw, "id", [officer.id]))[0]
+    matches = await _verify(row.password_hash, password)
+    await _tried(database, keyring, appender, row, matches, code, "reauthenticate", None)
+
+
+async def _tried(
+    database: Database,
+    keyring: Keyring,
+    appender: Appender,
+    row: Row,
+    matches: bool,
+    code: str,
+    act: str,
+    session_id: str | None,
+) -> Settled[Verdict]:
+    """One try, in the order of the ledger: tries are counted there, on whatever replica they were made."""
+    shown, used = await _shown(database, keyring, row, matches, code)
     trail = keyring.site_trail()
 
-    def judge(facts: Facts, _now: datetime) -> Verdict:
+    def judge(facts: Facts, now: datetime) -> Verdict:
+        tries, factor = facts.get(TRIES, row.id), facts.get(FACTORS, row.id)
+        known = shown if factor is None or used is None or used in json.loads(factor.recovery) else unused
         officer, agency = facts.get(OFFICERS, row.id), facts.get(AGENCIES, row.agency_id)
-        if not matches or officer is None or not officer.active or agency is None or not agency.active:
-            return Refused("sign_in_failed")
-        return ALLOWED
+        return judge_sign_in(officer, agency, tries, factor, known, now)
+
+    unused = replace(shown, recovery=False)
 
     def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
-        facts.put(SESSIONS, Session(session_id, row.id, row.agency_id, now, now, None))
+        if session_id is not None:
+            facts.put(SESSIONS, Session(session_id, row.id, row.agency_id, now, now, None))
+        if facts.get(TRIES, row.id) is not None:
+            facts.put(TRIES, SignInTries(row.id, 0, 0, None))
+        factor = facts.get(FACTORS, row.id)
+        if factor is not None and factor.confirmed:
+            facts.put(FACTORS, _after(factor, shown, used, now))
+
+    def count(facts: Facts, now: datetime, verdict: Verdict) -> None:
+        tries = facts.get(TRIES, row.id) or SignInTries(row.id, 0, 0, None)
+        if verdict.reason == "sign_in_locked":
+            return
+        until = locked_until(tries.failed + 1, tries.locks, now)
+        if until is None:
+            facts.put(TRIES, replace(tries, failed=tries.failed + 1))
+        else:
+            facts.put(TRIES, SignInTries(row.id, 0, tries.locks + 1, until))
 
     settled = await appender.submit(
         Work(
             kind="officer",
-            caller="",  # counted by ``attempts``
+            caller="",  # counted by ``attempts`` and TRIES
             trail=trail,
-            load=[Need(OFFICERS, row.id), Need(AGENCIES, row.agency_id)],
+            load=[
+                Need(OFFICERS, row.id),
+                Need(AGENCIES, row.agency_id),
+                Need(TRIES, row.id),
+                Need(FACTORS, row.id),
+            ],
             judge=judge,
             apply=apply,
+            apply_refused=count,
             events=lambda _facts, _now, _verdict: [
-                Event("officer", trail, f"officer:{row.id}", {"act": "sign_in", "agency": row.agency_id})
+                Event("officer", trail, f"officer:{row.id}", {"act": act, "agency": row.agency_id})
             ],
         )
     )
     settled.verdict.enforce()
-    return SignedIn(secret, csrf_of(secret), await officer_of(database, session_id, now=settled.receipt.at))
+    return settled
+
+
+async def _shown(
+    database: Database, keyring: Keyring, row: Row, matches: bool, code: str
+) -> tuple[Shown, str | None]:
+    """What was typed, and the hash of the recovery code that it is."""
+    async with database.reading() as reading:
+        factors = await FACTORS.load(reading.raw, "id", [row.id])
+    if not factors:
+        return Shown(matches, code, None, recovery=False), None
+    secret = (await keyring.unseal(SITE, f"totp/{row.id}", factors[0].secret)).decode()
+    hashed = recovery_hash(keyring, row.id, code)
+    known = hashed in json.loads(factors[0].recovery)
+    return Shown(matches, code, secret, recovery=known), hashed if known else None
+
+
+def _after(factor: SecondFactor, shown: Shown, used: str | None, now: datetime) -> SecondFactor:
+    """A code is used up: the recovery code, or the step of the authenticator."""
+    if used is not None:
+        left = [code for code in json.loads(factor.recovery) if code != used]
+        return replace(factor, recovery=Json(json.dumps(left)))
+    step = step_of(shown.secret or "", shown.code, factor.last_step, now)
+    return factor if step is None else replace(factor, last_step=step)
 
 
 async def officer_of(database: Database, session_id: str, *, now: datetime) -> Officer:

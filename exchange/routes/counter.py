@@ -11,28 +11,21 @@ from pydantic import Field
 
 from auth.callers import Caller
 from exchange.answers import parties_meant, withdrawal_text
-from exchange.deps import CurrentOfficer, Wired, clock, session_cookie, today_at
+from exchange.deps import CurrentOfficer, Wired, clock, today_at
 from exchange.errors import ProblemRaised
-from exchange.flows import check_requirements, enrol, exercise_rights, sign_in
+from exchange.flows import check_requirements, enrol, exercise_rights
 from exchange.holdings import misnamed
 from exchange.machine import officer_or_machine
 from exchange.requirements.masking import mask_sensitive
 from exchange.requirements.numbers import NumberError, check_phone, parse_nik
 from exchange.schemas import Answers, ConsentId, Parties, Reference, Strict
 
-public = APIRouter(prefix="/v1", tags=["Officer"])
 router = APIRouter(prefix="/v1", tags=["Agency"])
 
 Enroller = Annotated[Caller, Depends(officer_or_machine("subjects.enrol"))]
 Looker = Annotated[Caller, Depends(officer_or_machine("readiness.check"))]
 
 NAME_LIMIT = 200
-
-
-class Credentials(Strict):
-    username: str = Field(max_length=100)
-    password: str = Field(max_length=500)
-    code: str | None = Field(default=None, max_length=10)
 
 
 class ContactIn(Strict):
@@ -58,43 +51,6 @@ class ReadinessIn(Strict):
 
 # One address, not a list of them and no header: what a mail server would read as more is refused.
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
-
-
-@public.post("/session", status_code=201, operation_id="signIn", summary="Sign an officer in")
-async def sign_in_(parts: Wired, body: Credentials, response: Response) -> dict[str, Any]:
-    """Anyone with a username and password. Sets the session cookie; one entry, allowed or refused."""
-    signed = await sign_in.sign_in(
-        parts.database,
-        parts.keyring,
-        parts.appender,
-        parts.sign_ins,
-        username=body.username,
-        password=body.password,
-    )
-    secure = parts.settings.secure
-    name = session_cookie(parts.settings)
-    response.set_cookie(name, signed.secret, httponly=True, samesite="strict", secure=secure, path="/")
-    response.headers["Cache-Control"] = "no-store"
-    officer = signed.officer
-    return {
-        "csrf": signed.csrf,
-        "officer": {
-            "id": officer.id,
-            "name": officer.name,
-            "agency": officer.agency_id,
-            "counter": officer.counter,
-            "role": officer.role,
-        },
-    }
-
-
-@router.delete("/session", status_code=204, operation_id="signOut", summary="Sign out")
-async def sign_out(parts: Wired, officer: CurrentOfficer, response: Response) -> None:
-    """Ends the session everywhere at once; tickets bound to it die with it."""
-    await sign_in.sign_out(parts.keyring, parts.appender, officer=officer)
-    response.delete_cookie(
-        session_cookie(parts.settings), path="/", secure=parts.settings.secure, httponly=True
-    )
 
 
 @router.post("/subjects", status_code=201, operation_id="enrolCitizen", summary="Enrol a citizen")

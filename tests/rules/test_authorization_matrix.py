@@ -15,7 +15,18 @@ import pytest
 from auth.scopes import SCOPES
 from tests.backend import Backend
 from tests.rules.test_openapi import PUBLIC, _operations
-from tests.world import ANSWERS, JPEG, NAME, NIK, OTHER_NIK, SERVICE, OfficerAt, World, content_digest
+from tests.world import (
+    ANSWERS,
+    JPEG,
+    NAME,
+    NIK,
+    OTHER_NIK,
+    PASSWORD,
+    SERVICE,
+    OfficerAt,
+    World,
+    content_digest,
+)
 
 CALLERS = ("nobody", "officer", "client", "plain token")
 # nobody: no credential. officer, client: of the agency that "ours" means, the client with every scope and DPoP.
@@ -51,6 +62,8 @@ getDocumentContent   ours                401     200      200     401
 withdrawConsent      another agency's    401     404      401     401
 withdrawConsent      nobody's            401     404      401     401
 withdrawConsent      ours                401     200      401     401
+beginTotp            ours                401     201      401     401
+confirmTotp          ours                401     422      401     401
 signOut              ours                401     204      401     401
 """
 # A ticket of another session: whoever shows it is no known caller (ARCHITECTURE, Decisions).
@@ -167,6 +180,8 @@ def _call(cast: Cast, operation: str, whose: str) -> tuple[str, str, dict[str, A
         "getConsentRequest": ("GET", f"/v1/consent-requests/{side.request}", {}),
         "issueTicket": ("POST", "/v1/tickets", {"json": ticket}),
         "withdrawConsent": ("POST", f"/v1/consents/{side.consent}/withdrawal", {"json": {}}),
+        "beginTotp": ("POST", "/v1/session/totp", {"json": {"password": PASSWORD}}),
+        "confirmTotp": ("POST", "/v1/session/totp/confirmation", {"json": {"code": "none"}}),
         "signOut": ("DELETE", "/v1/session", {}),
     }
     return calls[operation]

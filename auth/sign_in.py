@@ -1,0 +1,116 @@
+"""Who may sign in: password, second factor (RFC 6238), and how long guessing takes. The judges of ``exchange.flows.sign_in``."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import pyotp
+
+from auth.facts import ActiveFact
+from auth.verdict import ALLOWED, Refused, Verdict
+
+STEP_S = 30
+DRIFT_STEPS = 1
+TRIES = 10
+FIRST_LOCK = timedelta(minutes=15)
+LONGEST_LOCK = timedelta(hours=24)
+RECOVERY_CODES = 10
+
+
+class TriesFact(Protocol):
+    @property
+    def locked_until(self) -> datetime | None: ...
+
+
+class FactorFact(Protocol):
+    @property
+    def confirmed(self) -> bool: ...
+    @property
+    def last_step(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What an officer typed. ``password`` was verified before; ``secret`` is the officer's (RFC 4226, base 32), None without a
+    second factor; ``recovery`` says whether ``code`` is one of the recovery codes that are left.
+    """
+
+    password: bool
+    code: str
+    secret: str | None
+    recovery: bool
+
+
+def new_secret() -> str:
+    """160 bits."""
+    return pyotp.random_base32()
+
+
+def enrolment_uri(secret: str, username: str, issuer: str) -> str:
+    """``otpauth://``, for the QR code of an authenticator."""
+    return pyotp.TOTP(secret, interval=STEP_S).provisioning_uri(name=username, issuer_name=issuer)
+
+
+def code_at(secret: str, step: int) -> str:
+    return pyotp.HOTP(secret).at(step)
+
+
+def step_of(secret: str, code: str, last_step: int, now: datetime) -> int | None:
+    """The step whose code this is, with a drift of one either way; None when it is none of them, or not later than the last one
+    that was used: a code counts once (RFC 6238 5.2).
+    """
+    current = int(now.timestamp()) // STEP_S
+    fitting = [
+        step
+        for step in range(max(0, current - DRIFT_STEPS), current + DRIFT_STEPS + 1)
+        if hmac.compare_digest(code_at(secret, step).encode(), code.encode())
+    ]
+    return max((step for step in fitting if step > last_step), default=None)
+
+
+def judge_sign_in(
+    officer: ActiveFact | None,
+    agency: ActiveFact | None,
+    tries: TriesFact | None,
+    factor: FactorFact | None,
+    shown: Shown,
+    now: datetime,
+) -> Verdict:
+    """Every refusal reads the same outside; the ledger has the reason. While a name is locked nothing is right."""
+    if officer is None or not officer.active or agency is None or not agency.active:
+        return Refused("sign_in_failed")
+    if tries is not None and tries.locked_until is not None and now < tries.locked_until:
+        return Refused("sign_in_locked")
+    if not shown.password:
+        return Refused("sign_in_failed")
+    return judge_factor(factor, shown, now)
+
+
+def judge_factor(factor: FactorFact | None, shown: Shown, now: datetime) -> Verdict:
+    if factor is None or not factor.confirmed or shown.recovery:
+        return ALLOWED
+    if shown.secret is None or step_of(shown.secret, shown.code, factor.last_step, now) is None:
+        return Refused("second_factor_failed")
+    return ALLOWED
+
+
+def locked_until(failed: int, locks: int, now: datetime) -> datetime | None:
+    """After ten failures in a row; each lock twice as long as the one before, until somebody gets in."""
+    return now + min(FIRST_LOCK * 2 ** min(locks, 10), LONGEST_LOCK) if failed >= TRIES else None
+
+
+def judge_enrolment(factor: FactorFact | None) -> Verdict:
+    """One that is confirmed is replaced only after an administrator took it away."""
+    return Refused("factor_exists") if factor is not None and factor.confirmed else ALLOWED
+
+
+def judge_confirmation(factor: FactorFact | None, secret: str, code: str, now: datetime) -> Verdict:
+    """With the first code that the authenticator shows: who mistyped the secret is not locked out."""
+    if factor is None or factor.confirmed:
+        return Refused("factor_unknown")
+    return (
+        ALLOWED if step_of(secret, code, factor.last_step, now) is not None else Refused("factor_code_wrong")
+    )
