@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -102,6 +103,24 @@ TRIES = FactTable(SignInTries, "sign_in_tries")
 AGENCIES = FactTable(Agency, "agency")
 OFFICERS = FactTable(Officer, "officer", groups=("agency_id",), unique=("username",))
 SESSIONS = FactTable(Session, "session", groups=("officer_id",))
+
+
+async def name_document_types(transaction: Transaction, names: Mapping[str, str]) -> None:
+    """Code -> Indonesian name, in one statement."""
+    await transaction.raw.execute(
+        "INSERT INTO document_type (code, name_id) SELECT * FROM unnest($1::text[], $2::text[]) "
+        "ON CONFLICT (code) DO UPDATE SET name_id = excluded.name_id",
+        list(names),
+        list(names.values()),
+    )
+
+
+async def offer(transaction: Transaction, agency_id: str, services: Sequence[str]) -> None:
+    await transaction.raw.execute(
+        "INSERT INTO service (agency_id, code) SELECT $1, * FROM unnest($2::text[]) ON CONFLICT DO NOTHING",
+        agency_id,
+        list(services),
+    )
 
 
 async def officer_by_username(reading: Reading, username: str) -> Officer | None:

@@ -14,13 +14,13 @@ from storage.agencies import (
     AGENCIES,
     OFFICERS,
     Agency,
-    DocumentTypeRow,
     Officer,
-    ServiceRow,
     Site,
     all_agencies,
     all_officers,
     all_sites,
+    name_document_types,
+    offer,
     officer_by_username,
 )
 from storage.database import Database
@@ -35,8 +35,7 @@ ROLES = ("officer", "supervisor")
 async def publish_catalogue(database: Database, document_types: Mapping[str, str]) -> None:
     """Make every document type of the catalogue known to the database (code -> Indonesian name)."""
     async with database.transaction() as transaction:
-        for code, name in document_types.items():
-            await transaction.session.merge(DocumentTypeRow(code=code, name_id=name))
+        await name_document_types(transaction, document_types)
 
 
 async def add_site(database: Database, *, site_id: str, name: str, zone: str) -> None:
@@ -71,8 +70,7 @@ async def add_agency(
 async def offer_services(database: Database, *, agency_id: str, services: Sequence[str]) -> None:
     """Also for an agency whose enrolment was interrupted before this."""
     async with database.transaction() as transaction:
-        for service in services:
-            await transaction.session.merge(ServiceRow(agency_id=agency_id, code=service))
+        await offer(transaction, agency_id, services)
 
 
 async def add_officer(

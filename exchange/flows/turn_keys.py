@@ -8,6 +8,7 @@ A key that somebody else may hold is revoked at once: nothing that it signed is 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import Callable, Sequence
@@ -62,10 +63,14 @@ async def loaded(keyring: Keyring, rows: Sequence[SigningKeyRow]) -> KeySet:
 async def first_keys(database: Database, keyring: Keyring, appender: Appender, now: datetime) -> None:
     """At the first start each purpose gets its key. Of two replicas that start at the same time one is refused."""
     known = {row.purpose for row in await listed(database)}
-    for purpose in PURPOSES:
-        if purpose not in known:
-            with contextlib.suppress(AccessRefused):
-                await introduce(keyring, appender, purpose=purpose, overlap=timedelta(0), now=now, first=True)
+    made = [
+        introduce(keyring, appender, purpose=purpose, overlap=timedelta(0), now=now, first=True)
+        for purpose in PURPOSES
+        if purpose not in known
+    ]
+    for outcome in await asyncio.gather(*made, return_exceptions=True):
+        if isinstance(outcome, BaseException) and not isinstance(outcome, AccessRefused):
+            raise outcome
 
 
 async def introduce(
