@@ -91,6 +91,16 @@ def judge_budget(used: int, limit: int) -> Verdict:
     return ALLOWED if used < limit else Refused("budget_spent")
 
 
+def judge_reach(citizens: int, limit: int) -> Verdict:
+    """How many different people were looked at in this hour, with this act."""
+    return ALLOWED if citizens <= limit else Refused("citizens_spent")
+
+
+def judge_sequence(followed: int, limit: int) -> Verdict:
+    """How many numbers in this hour were the next to one typed before."""
+    return ALLOWED if followed <= limit else Refused("numbers_in_sequence")
+
+
 def judge_sending(
     request: RequestFact | None,
     challenges: Sequence[ChallengeFact],

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from auth.callers import Caller, Machine, counter_of
 from exchange.deps import Browser, Parts, browser_cookie
+from exchange.limits import Limits
 from exchange.pages import CONTENT_SECURITY_POLICY
 from exchange.pages import messages as words
 from exchange.pages.contents import paper_words
@@ -70,6 +71,16 @@ def agency_code(agency_id: str) -> str:
 def short_names(parts: Parts, types: Sequence[str]) -> list[str]:
     known = parts.catalogue.document_types
     return [paper_words(code, known[code].name_id if code in known else code).short for code in types]
+
+
+def limits_of(parts: Parts) -> Limits:
+    settings = parts.settings
+    return Limits(
+        citizens_per_officer=settings.citizens_per_officer_hour,
+        citizens_per_client=settings.citizens_per_client_hour,
+        citizens_per_agency=settings.citizens_per_agency_hour,
+        sequential=settings.sequential_numbers_per_hour,
+    )
 
 
 def parties_meant(parts: Parts, caller: Caller, parties: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:

@@ -185,7 +185,7 @@ def _loops(parts: Parts) -> None:
 
     async def sweep() -> None:
         await tidy_up.sweep_intakes(parts.database, parts.vault)
-        await tidy_up.forget_used_tokens(parts.database)
+        await tidy_up.forget_old(parts.database)
         parts.keyring.forget_old()
         parts.vault.forget_old()
         for _, count in parts.sign_ins.owed():

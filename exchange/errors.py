@@ -6,6 +6,7 @@ A body never says more than its code: no token, link, name, number or stack.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -176,8 +177,13 @@ async def answer(request: Request, error: Exception) -> Response:
 async def _refused(request: Request, error: Exception) -> Response:
     reason = getattr(error, "reason", "")
     problem = problem_for(reason)
-    retry = {"Retry-After": "600"} if problem.status == 429 else None  # noqa: PLR2004
+    retry = {"Retry-After": str(_until_next_hour_s())} if problem.status == 429 else None  # noqa: PLR2004
     return problem_response(request, problem, headers=retry)
+
+
+def _until_next_hour_s() -> int:
+    """What is counted by the hour begins anew with the next."""
+    return 3_600 - int(time.time()) % 3_600
 
 
 async def _raised(request: Request, error: Exception) -> Response:

@@ -181,6 +181,8 @@ REASONS: dict[str, str] = {
     "agency_suspended": "BK-1004",
     "csrf": "BK-1005",
     "budget_spent": "BK-1007",
+    "citizens_spent": "BK-1007",
+    "numbers_in_sequence": "BK-1007",
     "access_token_invalid": "BK-1010",
     "proof_invalid": "BK-1011",
     "proof_used": "BK-1011",

@@ -16,6 +16,15 @@ class SettingsRefused(ValueError):
     """A configuration that must not run; the message names the variable, never its value."""
 
 
+CEILINGS = {
+    "readiness_per_officer_hour": 600,
+    "citizens_per_officer_hour": 120,
+    "citizens_per_client_hour": 6_000,
+    "citizens_per_agency_hour": 20_000,
+    "sequential_numbers_per_hour": 10,
+}
+
+
 class Settings(BaseSettings):
     """Frozen after the start. ``sandbox`` is for trial and tests; ``production`` refuses everything unsafe."""
 
@@ -37,7 +46,12 @@ class Settings(BaseSettings):
 
     upload_limit_bytes: int = Field(default=20_000_000, gt=0)
     upload_idle_limit_s: float = Field(default=10.0, gt=0)
+    # Against insiders; production takes at most what CEILINGS says.
     readiness_per_officer_hour: int = Field(default=120, gt=0)
+    citizens_per_officer_hour: int = Field(default=30, gt=0)
+    citizens_per_client_hour: int = Field(default=600, gt=0)
+    citizens_per_agency_hour: int = Field(default=1_500, gt=0)
+    sequential_numbers_per_hour: int = Field(default=3, gt=0)
     request_life_counter_s: int = Field(default=15 * 60, gt=0)
     request_life_message_s: int = Field(default=24 * 3600, gt=0)
     consent_life_days: int = Field(default=30, gt=0, le=90)
@@ -60,6 +74,9 @@ class Settings(BaseSettings):
             password = urlsplit(self.database_url.get_secret_value()).password if self.database_url else None
             if not password or password.lower() in SAMPLE_SECRETS:
                 raise SettingsRefused("BERKAS_DATABASE_URL has no password, or a sample one")
+            for name, most in CEILINGS.items():
+                if getattr(self, name) > most:
+                    raise SettingsRefused(f"BERKAS_{name.upper()} is above {most}: too much for production")
         return self
 
     @property

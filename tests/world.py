@@ -260,6 +260,7 @@ async def running_world(
     config.load()
     server.lifespan = config.lifespan_class(config)
     await server.startup()
+    await server.on_tick(0)  # the headers that every answer gets
     if server.should_exit:
         raise RuntimeError("the server did not start")
     world = World(

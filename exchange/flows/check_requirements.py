@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from collections.abc import Sequence as Several
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -17,6 +18,7 @@ from auth.grants import first_refusal, judge_budget
 from auth.verdict import AccessRefused, Refused, Verdict
 from exchange.acts import caller_details, caller_needs, judged_caller
 from exchange.holdings import evaluated, own_service
+from exchange.limits import Limits, Reach, Sequence
 from exchange.requirements.catalogue import Catalogue, Service
 from exchange.requirements.rules import Evaluation
 from storage.database import Database
@@ -53,13 +55,15 @@ async def check(
     caller: Caller,
     subject_ref: str | None,
     service_code: str,
-    parties: Mapping[str, Sequence[str]],
+    parties: Mapping[str, Several[str]],
     answers: Mapping[str, bool],
     limit_per_hour: int,
+    limits: Limits,
+    typed: str | None,
     today: date,
     now: datetime,
 ) -> Readiness:
-    """``subject_ref`` None: the NIK is not enrolled. Raises ``AccessRefused`` after the refusal is on record."""
+    """``subject_ref`` None: the NIK ``typed`` is not enrolled. Raises ``AccessRefused`` after the refusal is on record."""
     refusal = None
     evaluation = None
     service = None
@@ -75,8 +79,11 @@ async def check(
             refusal = Refused(refused.reason)
         else:
             evaluation = await evaluated(database, catalogue, service, subject_ref, parties, answers, today)
+    known = [trail.subject_ref for trail in trails] if subject_ref is not None else []
+    reach = Reach(caller, known, limits, now)
+    sequence = None if typed is None else _sequence(keyring, caller, typed, limits, now)
     verdict = await _recorded(
-        appender, caller, trails, len(citizens), service_code, refusal, limit_per_hour, now
+        appender, caller, trails, len(citizens), service_code, refusal, limit_per_hour, reach, sequence, now
     )
     verdict.enforce()
     if subject_ref is None or service is None or evaluation is None:
@@ -84,7 +91,15 @@ async def check(
     return Readiness(subject_ref, service, evaluation)
 
 
-async def _trails(keyring: Keyring, refs: Sequence[str | None]) -> list[Trail] | None:
+def _sequence(keyring: Keyring, caller: Caller, nik: str, limits: Limits, now: datetime) -> Sequence:
+    number = int(nik)
+    own, *neighbours = (
+        keyring.nik_index(f"{number + step:016d}").hex() for step in (0, -2, -1, 1, 2) if number + step >= 0
+    )
+    return Sequence(caller, own, tuple(neighbours), limits.sequential, f"{now:%Y-%m-%dT%H}")
+
+
+async def _trails(keyring: Keyring, refs: Several[str | None]) -> list[Trail] | None:
     """One trail for each citizen looked at; None when one of them is not enrolled."""
     try:
         return [await keyring.trail(ref) for ref in dict.fromkeys(refs) if ref is not None]
@@ -95,11 +110,13 @@ async def _trails(keyring: Keyring, refs: Sequence[str | None]) -> list[Trail] |
 async def _recorded(
     appender: Appender,
     caller: Caller,
-    trails: Sequence[Trail],
+    trails: Several[Trail],
     looks: int,
     service_code: str,
     refusal: Refused | None,
     limit_per_hour: int,
+    reach: Reach,
+    sequence: Sequence | None,
     now: datetime,
 ) -> Verdict:
     budget_id = f"{caller.id}/{now:%Y-%m-%dT%H}"
@@ -109,12 +126,18 @@ async def _recorded(
         verdicts = [
             judged_caller(facts, caller, now),
             judge_budget((budget.used if budget else 0) + looks - 1, limit_per_hour),
+            *reach.judge(facts),
+            *([sequence.judge(facts)] if sequence else []),
         ]
         return first_refusal(*verdicts, *([refusal] if refusal else []))
 
-    def count(facts: Facts, _now: datetime, _verdict: Verdict) -> None:
+    def count(facts: Facts, now: datetime, verdict: Verdict) -> None:
         budget = facts.get(BUDGETS, budget_id)
         facts.put(BUDGETS, HourlyBudget(budget_id, (budget.used if budget else 0) + looks))
+        if sequence is not None:
+            sequence.count(facts, now)
+        if verdict.allowed:
+            reach.count(facts, now)
 
     details = caller_details(caller, service=service_code)
     settled = await appender.submit(
@@ -125,6 +148,8 @@ async def _recorded(
             load=[
                 *caller_needs(caller),
                 Need(BUDGETS, budget_id),
+                *reach.needs,
+                *(sequence.needs if sequence else []),
                 *(Need(SUBJECT_TRAILS, trail.subject_ref) for trail in trails),
             ],
             judge=judge,

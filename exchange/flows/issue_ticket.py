@@ -16,6 +16,7 @@ from auth.grants import first_refusal, judge_consent, judge_documents, judge_ver
 from auth.tokens import TicketClaims, TicketDocument, TokenDesk, issue_ticket
 from auth.verdict import ALLOWED, AccessRefused, Refused, Verdict
 from exchange.acts import caller_details, caller_needs, judged_caller
+from exchange.limits import Limits, Reach
 from storage.consents import CONSENTS, ITEMS, consent_by_id, items_of
 from storage.database import Database, Reading
 from storage.documents import VERSIONS, DocumentVersion
@@ -46,6 +47,7 @@ async def issue(
     consent_id: str,
     documents: Collection[str] | None,
     life_s: int,
+    limits: Limits,
     notice: Callable[[Sequence[str], str, datetime], str],
     now: datetime,
 ) -> Issued:
@@ -72,6 +74,7 @@ async def issue(
     if consent is not None and (address := await address_of(database, keyring, consent.subject_ref)):
         words = notice([version.type for version in versions], consent.service, now)
         message = new_message(trail, address, "notice", words, now)
+    reach = Reach(caller, [consent.subject_ref] if consent else [], limits, now)
     few_enough = ALLOWED if len(wanted) <= MAX_DOCUMENTS else Refused("too_many_documents")
     in_token = ALLOWED if types is None or (wanted and wanted <= granted) else Refused("not_in_token")
     all_found = ALLOWED if len(versions) == len(wanted) else Refused("version_unknown")
@@ -81,13 +84,15 @@ async def issue(
             judged_caller(facts, caller, now),
             judge_consent(facts.get(CONSENTS, consent_id), caller.agency_id, now),
             in_token,
+            *reach.judge(facts),
             few_enough,
             judge_documents(facts.group(ITEMS, "consent_id", consent_id), wanted),
             all_found,
             *(judge_version(facts.get(VERSIONS, version.id)) for version in versions),
         )
 
-    def apply(facts: Facts, _now: datetime, _verdict: Verdict) -> None:
+    def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
+        reach.count(facts, now)
         if message is not None:
             facts.put(MESSAGES, message)
 
@@ -110,6 +115,7 @@ async def issue(
             trail=trail,
             load=[
                 *caller_needs(caller),
+                *reach.needs,
                 Need(CONSENTS, consent_id),
                 Need(ITEMS, consent_id, "consent_id"),
                 *(Need(VERSIONS, version.id) for version in versions),

@@ -17,9 +17,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from auth.callers import Caller
+from auth.grants import first_refusal
 from auth.verdict import AccessRefused, Refused, Verdict
 from exchange.acts import caller_details, caller_needs, judged_caller
 from exchange.holdings import check_own_number
+from exchange.limits import Limits, Reach
 from exchange.requirements.catalogue import DocumentType
 from exchange.uploads import Body, Paper, Turned, inspected, unfit
 from storage.database import Database
@@ -73,6 +75,8 @@ async def take_in(
     paper: Paper,
     body: Body,
     limit_bytes: int,
+    limits: Limits,
+    now: datetime,
 ) -> Taken:
     """Raises ``AccessRefused`` (after the refusal is on record), ``UploadBroken`` and storage errors."""
     try:
@@ -105,7 +109,8 @@ async def take_in(
         raise
     row = _version(caller, trail, document_type, paper, body, place, stored, began)
     try:
-        arrival = _Arrival(caller, trail, row, began)
+        reach = Reach(caller, [subject_ref], limits, now)
+        arrival = _Arrival(caller, trail, row, began, reach)
         settled = await appender.submit(arrival.work())
         settled.verdict.enforce()
     except NOT_KEPT:
@@ -149,12 +154,15 @@ async def _reserved(
 class _Arrival:
     """The batch item of a paper that has come in: judged, kept, told. ``taken`` is the answer once it was allowed."""
 
-    def __init__(self, caller: Caller, trail: Trail, row: DocumentVersion, began: datetime) -> None:
+    def __init__(
+        self, caller: Caller, trail: Trail, row: DocumentVersion, began: datetime, reach: Reach
+    ) -> None:
         self.taken = Taken(row, created=True)
         self._caller = caller
         self._trail = trail
         self._row = row
         self._began = began
+        self._reach = reach
         self._superseded: list[int] = []
 
     def work(self) -> Work[Verdict]:
@@ -162,7 +170,11 @@ class _Arrival:
             kind="intake",
             caller=self._caller.actor,
             trail=self._trail,
-            load=[*caller_needs(self._caller), Need(VERSIONS, self._row.document_id, "document_id")],
+            load=[
+                *caller_needs(self._caller),
+                *self._reach.needs,
+                Need(VERSIONS, self._row.document_id, "document_id"),
+            ],
             judge=self._judge,
             apply=self._apply,
             events=self._events,
@@ -176,7 +188,7 @@ class _Arrival:
         return next((version for version in ready if version.sha256 == self._row.sha256), None)
 
     def _judge(self, facts: Facts, now: datetime) -> Verdict:
-        verdict = judged_caller(facts, self._caller, now)
+        verdict = first_refusal(judged_caller(facts, self._caller, now), *self._reach.judge(facts))
         if not verdict.allowed:
             return verdict
         if now - self._began > INTAKE_LIFE:
@@ -186,6 +198,7 @@ class _Arrival:
         return Refused("intake_overtaken") if newer and self._same(facts) is None else verdict
 
     def _apply(self, facts: Facts, now: datetime, _verdict: Verdict) -> None:
+        self._reach.count(facts, now)
         self._superseded = []  # a batch may be judged again after a lost connection
         if (known := self._same(facts)) is not None:
             self.taken = Taken(known, created=False)

@@ -15,7 +15,7 @@ from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
 from storage.ledger.work import Event, Work
-from storage.tickets import USES, TicketUse, overdue_uses, still_open
+from storage.tickets import USES, TicketUse, forget_seen, overdue_uses, still_open
 from storage.vault import Vault
 
 INTAKE_FORGOTTEN_AFTER = timedelta(minutes=10)
@@ -38,10 +38,11 @@ async def close_abandoned(database: Database, keyring: Keyring, appender: Append
     return closed
 
 
-async def forget_used_tokens(database: Database) -> None:
-    """Assertions and proofs that nobody would accept any more."""
+async def forget_old(database: Database) -> None:
+    """Assertions and proofs that nobody would accept any more, and who was looked at in hours that are over."""
     async with database.transaction() as transaction:
         await forget_used(transaction)
+        await forget_seen(transaction)
 
 
 async def _close(keyring: Keyring, appender: Appender, use: TicketUse) -> None:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
 from auth.callers import Caller
-from exchange.answers import parties_meant, withdrawal_text
+from exchange.answers import limits_of, parties_meant, withdrawal_text
 from exchange.deps import CurrentOfficer, Wired, clock, today_at
 from exchange.errors import ProblemRaised
 from exchange.flows import check_requirements, enrol, exercise_rights
@@ -89,9 +89,11 @@ async def readiness(parts: Wired, caller: Looker, body: ReadinessIn) -> dict[str
     if errors := misnamed(parts.catalogue, body.answers, body.parties):
         raise ProblemRaised("BK-2001", errors=errors)
     subject_ref = body.subject_ref and parts.keyring.meant(caller.agency_id, body.subject_ref)
+    typed = None
     if body.nik is not None:
         nik = parse_nik(body.nik, birth_date=None, today=today_at(parts.zone))
-        subject_ref = await check_requirements.find_subject(parts.database, parts.keyring, nik.number)
+        typed = nik.number
+        subject_ref = await check_requirements.find_subject(parts.database, parts.keyring, typed)
     ready = await check_requirements.check(
         parts.database,
         parts.keyring,
@@ -103,6 +105,8 @@ async def readiness(parts: Wired, caller: Looker, body: ReadinessIn) -> dict[str
         parties=parties_meant(parts, caller, body.parties),
         answers=body.answers,
         limit_per_hour=parts.settings.readiness_per_officer_hour,
+        limits=limits_of(parts),
+        typed=typed,
         today=today_at(parts.zone),
         now=clock(),
     )

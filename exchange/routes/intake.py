@@ -15,7 +15,8 @@ from starlette.requests import ClientDisconnect
 
 from auth.callers import Caller
 from exchange import uploads
-from exchange.deps import Parts, Wired, today_at
+from exchange.answers import limits_of
+from exchange.deps import Parts, Wired, clock, today_at
 from exchange.errors import ProblemRaised
 from exchange.flows import take_in
 from exchange.holdings import is_own_nik
@@ -88,6 +89,8 @@ async def take_in_document(
         paper=paper,
         body=_body(request, parts.settings.upload_idle_limit_s),
         limit_bytes=parts.settings.upload_limit_bytes,
+        limits=limits_of(parts),
+        now=clock(),
     )
     if not taken.created:
         response.status_code = 200

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from auth.callers import Caller
 from auth.scopes import TICKETS
-from exchange.answers import access_text, agency_code, parties_meant
+from exchange.answers import access_text, agency_code, limits_of, parties_meant
 from exchange.deps import Wired, clock, today_at
 from exchange.errors import ProblemRaised
 from exchange.flows import ask_consent, issue_ticket
@@ -130,6 +130,7 @@ async def issue_ticket_(
         consent_id=body.consent_id,
         documents=body.documents,
         life_s=parts.settings.ticket_life_s,
+        limits=limits_of(parts),
         notice=access_text(parts, caller),
         now=clock(),
     )

@@ -206,7 +206,7 @@ async def test_what_is_over_is_forgotten(backend: Backend) -> None:
     await backend.asks(form)
     async with parts.database.transaction() as transaction:
         await use_once(transaction, "over", clock() - timedelta(minutes=2))
-    await tidy_up.forget_used_tokens(parts.database)
+    await tidy_up.forget_old(parts.database)
     async with parts.database.reading() as reading:
         kept = {row["id"] for row in await reading.raw.fetch("SELECT id FROM used_once")}
     assert len(kept) == 1

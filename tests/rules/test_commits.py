@@ -17,7 +17,10 @@ COMMITS = {
     "storage/database.py": "the one door",
     "storage/migrations/env.py": "Alembic's own runner, which no request reaches",
 }
+# Rows that no judge asks for any more: an hour that is over.
+FORGOTTEN = {"storage/tickets.py: DELETE FROM seen"}
 CLOCKS = {
+    "exchange/errors.py": "tells when an hour's budget begins anew",
     "exchange/deps.py": "the clock of the requests",
     "exchange/logs.py": "a line carries the time of its writing",
     "storage/blobs.py": "S3 signatures carry the time of signing; nothing is judged by it",
@@ -129,7 +132,7 @@ def test_the_only_writers_of_judged_facts_are_batches() -> None:
         if not path.is_relative_to(ROOT / "exchange" / "cli" / "bench")  # fills its own throw-away database
         for match in pattern.finditer(path.read_text(encoding="utf-8"))
     ]
-    assert wrong == []
+    assert sorted(set(wrong) - FORGOTTEN) == []
 
 
 def test_no_isolation_but_read_committed() -> None:

@@ -124,7 +124,7 @@ def _bench(names: Sequence[str], as_json: bool, place: Path | None, rounds: int 
     from exchange import logs
     from exchange.cli import setup
     from exchange.cli.bench.figures import BenchError, Scale, table
-    from exchange.cli.bench.world import throw_away_world
+    from exchange.cli.bench.world import PEOPLE_PER_HOUR, throw_away_world
 
     def say(text: str) -> None:
         typer.echo(f"bench: {text}", err=True)
@@ -136,6 +136,9 @@ def _bench(names: Sequence[str], as_json: bool, place: Path | None, rounds: int 
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
             say(f"commands act on this world with BERKAS_DATA_DIR={world.folder}")
+            say(
+                f"limits against insiders raised for the run: {PEOPLE_PER_HOUR} looks, citizens and numbers an hour"
+            )
             report = runner.run(run(world, names, Scale(rounds=rounds), say))
     except BenchError as error:
         typer.echo(f"berkas: {error}", err=True)

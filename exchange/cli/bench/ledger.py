@@ -16,6 +16,7 @@ from typing import Any
 
 from auth.tokens import Ticket
 from exchange.acts import caller_details
+from exchange.answers import limits_of
 from exchange.app import at_work
 from exchange.cli.bench.figures import BenchError, Part, Scale, percentile_ms
 from exchange.cli.bench.people import Citizen, Counter, consenting, open_counter
@@ -77,6 +78,7 @@ async def _grant(parts: Parts, counter: Counter, citizen: Citizen) -> _Grant:
         consent_id=citizen.consent_id,
         documents=[citizen.document_id],
         life_s=parts.settings.ticket_life_s,
+        limits=limits_of(parts),
         notice=lambda _types, _service, _at: "",
         now=clock(),
     )

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from auth.callers import Officer
 from auth.links import browser_hash
 from auth.verdict import AccessRefused
+from exchange.answers import limits_of
 from exchange.cli.bench.figures import BenchError
 from exchange.cli.bench.world import SITE
 from exchange.deps import Parts, clock, session_cookie, today_at
@@ -179,6 +180,8 @@ async def _asked(parts: Parts, counter: Counter, number: int, size_bytes: int) -
         paper=Paper(),
         body=Body("image/jpeg", len(content), hashlib.sha256(content).digest(), chunks()),
         limit_bytes=parts.settings.upload_limit_bytes,
+        limits=limits_of(parts),
+        now=clock(),
     )
     opened = await _requested(parts, counter, subject_ref)
     browser = browser_hash(parts.keyring.site("one-time-code"), secrets.token_urlsafe(32))

@@ -34,7 +34,7 @@ STOP_WITHIN_S = 15.0
 SITE = "6472"
 # Limits that protect a site would end a run: a load is more than any officer does in an hour.
 UPLOAD_LIMIT_BYTES = 1_000 * BYTES_PER_MB
-LOOKS_PER_HOUR = 10_000_000
+PEOPLE_PER_HOUR = 10_000_000
 
 
 class Application:
@@ -175,7 +175,11 @@ def _settings(folder: Path, services: Services) -> Settings:
         s3_bucket="berkas",
         root_key=f"file:{root_key}",
         upload_limit_bytes=UPLOAD_LIMIT_BYTES,
-        readiness_per_officer_hour=LOOKS_PER_HOUR,
+        readiness_per_officer_hour=PEOPLE_PER_HOUR,
+        citizens_per_officer_hour=PEOPLE_PER_HOUR,
+        citizens_per_client_hour=PEOPLE_PER_HOUR,
+        citizens_per_agency_hour=PEOPLE_PER_HOUR,
+        sequential_numbers_per_hour=PEOPLE_PER_HOUR,
         smtp_url=None,
     )
 

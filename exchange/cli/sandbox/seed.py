@@ -15,6 +15,7 @@ from auth.callers import Officer
 from auth.scopes import SCOPES
 from auth.verdict import AccessRefused
 from exchange import uploads
+from exchange.answers import limits_of
 from exchange.app import wired
 from exchange.cli.sandbox.client_keys import client_key
 from exchange.cli.sandbox.facts import DRAFT, FACTS, read_draft, read_facts, write_facts
@@ -249,4 +250,6 @@ async def _paper(
         ),
         body=uploads.Body(media_type, len(content), hashlib.sha256(content).digest(), chunks()),
         limit_bytes=parts.settings.upload_limit_bytes,
+        limits=limits_of(parts),
+        now=clock(),
     )
