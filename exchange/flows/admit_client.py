@@ -23,7 +23,8 @@ from auth.token_checks import LEEWAY_S
 from auth.tokens import ACCESS, TokenDesk, TokenRefused
 from auth.verdict import ALLOWED, AccessRefused, Refused, Verdict
 from exchange.acts import caller_details
-from storage.clients import Registered, registered, use_once, was_used
+from storage.agencies import Agency
+from storage.clients import Client, Registered, registered, use_once, was_used
 from storage.consents import consent_by_id, items_of
 from storage.database import Database
 from storage.keyring import Keyring
@@ -55,8 +56,13 @@ class Denied:
     reason: str
 
 
-Authenticated = Registered
-"""A client that has shown who it is."""
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """A client that has shown who it is, and with which of its keys."""
+
+    client: Client
+    agency: Agency
+    kid: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,11 @@ async def authenticate(database: Database, shown: Shown, now: datetime) -> Authe
         return Denied("invalid_client", "suspended")
     async with database.transaction() as transaction:
         fresh = await use_once(transaction, assertion.replay_id, assertion.remember_until)
-    return known if fresh else Denied("invalid_client", "replayed")
+    return (
+        Authenticated(known.client, known.agency, claimed.kid)
+        if fresh
+        else Denied("invalid_client", "replayed")
+    )
 
 
 async def issue_access_token(
@@ -122,7 +132,7 @@ async def issue_access_token(
     if scopes is None:
         return Denied("invalid_scope", "scope")
     if asked.details is None:
-        return _signed(desk, asker.client.id, " ".join(scopes), proof, None, now)
+        return _signed(desk, asker, " ".join(scopes), proof, None, now)
     if proof is None or TICKETS not in scopes:
         return Denied("invalid_authorization_details", "no_tickets")
     try:
@@ -135,7 +145,7 @@ async def issue_access_token(
     if len(granted) != len(found):
         return Denied("invalid_authorization_details", "consent")
     details = shown_details(granted, audience)
-    return _signed(desk, asker.client.id, " ".join(scopes), proof, details, now)
+    return _signed(desk, asker, " ".join(scopes), proof, details, now)
 
 
 async def _access(
@@ -214,7 +224,8 @@ async def _living(database: Database, claims: Mapping[str, Any]) -> Registered |
         known = await registered(reading, claims["client_id"])
         if known is None or not known.active or await was_used(reading, _revoked(claims)):
             return None
-    return known
+    # A key that was withdrawn ends what it got (A15).
+    return known if claims.get("client_kid") in known.keys else None
 
 
 async def _is_fresh(database: Database, proof: Proof) -> bool:
@@ -256,7 +267,7 @@ def _refusal(
 
 def _signed(
     desk: TokenDesk,
-    client_id: str,
+    asker: Authenticated,
     scope: str,
     proof: Proof | None,
     details: list[dict[str, Any]] | None,
@@ -264,8 +275,9 @@ def _signed(
 ) -> Granted:
     issued_s = int(now.timestamp())
     claims: dict[str, Any] = {
-        "sub": client_id,
-        "client_id": client_id,
+        "sub": asker.client.id,
+        "client_id": asker.client.id,
+        "client_kid": asker.kid,
         "iat": issued_s,
         "exp": issued_s + TOKEN_LIFE_S,
         "jti": secrets.token_urlsafe(16),
