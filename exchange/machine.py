@@ -41,9 +41,11 @@ async def current_machine(request: Request, scope: str) -> Machine:
         _note("scheme")  # a bound token that is shown without a proof (A13)
         raise AccessRefused("access_token_invalid")
     proof = None if bound_to is None else proof_of(request, token, bound_to, now)
-    agency_id = await admit(parts.database, claims, proof)
-    machine = Machine(claims["client_id"], agency_id, scope, bound_to or "", read_details(claims))
-    if scope not in claims["scope"].split(" ") or (SCOPES[scope] and proof is None):
+    known = await admit(parts.database, claims, proof)
+    machine = Machine(known.client.id, known.agency.id, scope, bound_to or "", read_details(claims))
+    # What the token holds, and what the client holds by now.
+    held = set(claims["scope"].split(" ")) & set(known.client.scopes.split(" "))
+    if scope not in held or (SCOPES[scope] and proof is None):
         await refuse_scope(parts.keyring, parts.appender, machine)
     return machine
 

@@ -76,6 +76,16 @@ def list_clients(_as_json: bool = _JSON) -> None:
     typer.echo(json.dumps(shown, indent=2))
 
 
+@client_app.command("set-scopes")
+def set_scopes(client_id: str, scope: list[str] = _SCOPES) -> None:
+    """All that it may ask for from now on; tokens that are out already hold no more than this."""
+    with_parts(
+        lambda parts: run_clients.set_client_scopes(
+            parts.keyring, parts.appender, client_id=client_id, scopes=scope
+        )
+    )
+
+
 @client_app.command("suspend")
 def suspend_client(client_id: str) -> None:
     """Its tokens end with the next request, on every replica."""

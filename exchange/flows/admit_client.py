@@ -168,8 +168,8 @@ async def _access(
     return None
 
 
-async def admit(database: Database, claims: Mapping[str, Any], proof: Proof | None) -> str:
-    """The agency of the client that a valid access token names, as things are now; its proof is used up. Raises
+async def admit(database: Database, claims: Mapping[str, Any], proof: Proof | None) -> Registered:
+    """The client that a valid access token names, and its agency, as things are now; its proof is used up. Raises
     ``AccessRefused``.
     """
     known = await _living(database, claims)
@@ -177,7 +177,7 @@ async def admit(database: Database, claims: Mapping[str, Any], proof: Proof | No
         raise AccessRefused("access_token_invalid")
     if proof is not None and not await _is_fresh(database, proof):
         raise AccessRefused("proof_invalid")
-    return known.agency.id
+    return known
 
 
 async def refuse_scope(keyring: Keyring, appender: Appender, machine: Machine) -> NoReturn:

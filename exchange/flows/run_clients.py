@@ -44,6 +44,24 @@ async def add_client(
     )  # fmt: skip
 
 
+async def set_client_scopes(
+    keyring: Keyring, appender: Appender, *, client_id: str, scopes: Sequence[str]
+) -> None:
+    """From the next request on, for tokens that are out already too. Raises ``AccessRefused``."""
+
+    def judge(facts: Facts, _now: datetime) -> Verdict:
+        if not scopes or not set(scopes) <= SCOPES.keys():
+            return Refused("scope_unknown")
+        return ALLOWED if facts.get(CLIENTS, client_id) is not None else Refused("client_unknown")
+
+    def apply(facts: Facts, _now: datetime, _verdict: Verdict) -> None:
+        if (client := facts.get(CLIENTS, client_id)) is not None:
+            facts.put(CLIENTS, replace(client, scopes=" ".join(scopes)))
+
+    details = {"act": "set_scopes", "client": client_id, "scopes": " ".join(scopes)}
+    await administer(keyring, appender, "agency", details, [Need(CLIENTS, client_id)], judge, apply)
+
+
 async def set_client_active(keyring: Keyring, appender: Appender, *, client_id: str, active: bool) -> None:
     """Suspend or resume; its tokens too, with the next request on every replica. Raises ``AccessRefused``."""
 

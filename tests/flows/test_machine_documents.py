@@ -13,6 +13,7 @@ from joserfc import jws
 from requests_oauth2client import DPoPToken, OAuth2Client, PrivateKeyJwt
 
 from auth.scopes import SCOPES
+from auth.verdict import AccessRefused
 from exchange.flows import run_clients, run_site
 from storage.errors import StoreUnavailable
 from tests.backend import AGENCY, CLIENT, Backend
@@ -197,6 +198,23 @@ async def test_suspended_between_ticket_and_fetch(backend: Backend, who: str) ->
     assert (await _last(world))["reason"] == f"{who}_suspended"
     await switch(active=True)
     assert (await backend.fetches(ticket)).status_code == 200
+
+
+async def test_a_scope_that_was_taken_away(backend: Backend) -> None:
+    """A15, A18: a token and a ticket that are out already open nothing that the client may not do any more."""
+    world, parts = backend.world, backend.world.parts
+    consent = await _consented(world)
+    token, ticket = await backend.token(bound=True), await backend.ticket(consent)
+    with pytest.raises(AccessRefused, match="scope_unknown"):
+        await run_clients.set_client_scopes(parts.keyring, parts.appender, client_id=CLIENT, scopes=["all"])
+    await run_clients.set_client_scopes(
+        parts.keyring, parts.appender, client_id=CLIENT, scopes=["readiness.check"]
+    )
+    refused = await backend.calls("POST", "/v1/tickets", token, json={"consent_id": consent})
+    assert _code(refused) == (403, "BK-1012")
+    assert _code(await backend.fetches(ticket)) == (403, "BK-1012")
+    assert (await _last(world))["reason"] == "scope_missing"
+    assert _code(await backend.calls("GET", "/v1/services", token)) == (403, "BK-1012")
 
 
 async def test_a_withdrawal_stops_a_machine_too(backend: Backend) -> None:
