@@ -17,7 +17,7 @@ from storage.database import Reading
 from storage.keyring import Keyring
 from storage.ledger.facts import Facts, FactTable, Need
 from storage.ledger.log import Appender
-from storage.ledger.work import Event, Work
+from storage.ledger.work import Event, Trail, Work
 
 # A session's last use is written at most once a minute: an update for each request would double the writes.
 TOUCH_PERIOD = timedelta(minutes=1)
@@ -61,6 +61,20 @@ async def name_of(reading: Reading, actor: str) -> str:
     table: FactTable[agencies.Officer] | FactTable[Client] = CLIENTS if kind == "client" else OFFICERS
     rows = await table.load(reading.raw, "id", [row_id])
     return rows[0].name
+
+
+def refusal(
+    kind: str, trail: Trail, caller: Caller, verdict: Verdict, details: Mapping[str, Any]
+) -> Work[Verdict]:
+    """What was refused before the batch: nothing is judged again, the entry is written."""
+    return Work(
+        kind=kind,
+        caller=caller.actor,
+        trail=trail,
+        load=(),
+        judge=lambda _facts, _now: verdict,
+        events=lambda _facts, _now, _verdict: [Event(kind, trail, caller.actor, details)],
+    )
 
 
 async def administer(

@@ -21,15 +21,14 @@ from auth.keys import PublicKey, public_key_from_jwk
 from auth.scopes import ACTS, TICKETS, granted_scopes
 from auth.token_checks import LEEWAY_S
 from auth.tokens import ACCESS, TokenDesk, TokenRefused
-from auth.verdict import ALLOWED, AccessRefused, Refused, Verdict
-from exchange.acts import caller_details
+from auth.verdict import ALLOWED, AccessRefused, Refused
+from exchange.acts import caller_details, refusal
 from storage.agencies import Agency
 from storage.clients import Client, Registered, registered, use_once, was_used
 from storage.consents import consent_by_id, items_of
 from storage.database import Database
 from storage.keyring import Keyring
 from storage.ledger.log import Appender
-from storage.ledger.work import Event, Trail, Work
 
 TOKEN_LIFE_S = 300
 
@@ -164,7 +163,7 @@ async def _access(
         return Access(asked.consent_id, asked.datatypes or types, consent.service)
     trail = keyring.site_trail() if consent is None else await keyring.trail(consent.subject_ref)
     details = caller_details(machine, act="authorize", consent=asked.consent_id)
-    await appender.submit(_refusal("ticket", trail, machine, verdict, details))
+    await appender.submit(refusal("ticket", trail, machine, verdict, details))
     return None
 
 
@@ -186,7 +185,7 @@ async def refuse_scope(keyring: Keyring, appender: Appender, machine: Machine) -
         details = caller_details(machine, scope=machine.scope)
         refused = Refused("scope_missing")
         trail = keyring.site_trail()
-        await appender.submit(_refusal(ACTS[machine.scope], trail, machine, refused, details))
+        await appender.submit(refusal(ACTS[machine.scope], trail, machine, refused, details))
     raise AccessRefused("scope_missing")
 
 
@@ -250,19 +249,6 @@ def _proven(asked: TokenRequest, now: datetime) -> Proof | Denied | None:
         return verified_proof(asked.proof, method="POST", uri=asked.uri, now=now)
     except TokenRefused as refused:
         return Denied("invalid_dpop_proof", refused.reason)
-
-
-def _refusal(
-    kind: str, trail: Trail, machine: Machine, verdict: Verdict, details: Mapping[str, Any]
-) -> Work[Verdict]:
-    return Work(
-        kind=kind,
-        caller=machine.actor,
-        trail=trail,
-        load=(),
-        judge=lambda _facts, _now: verdict,
-        events=lambda _facts, _now, _verdict: [Event(kind, trail, machine.actor, details)],
-    )
 
 
 def _signed(

@@ -12,14 +12,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from auth.callers import Caller, counter_of
 from auth.grants import changed
 from auth.links import code_hash, new_code, new_pairing_code
 from auth.tokens import TokenDesk
 from auth.verdict import AccessRefused, Refused, Verdict
-from exchange.acts import caller_details, caller_needs, judged_caller
+from exchange.acts import caller_details, caller_needs, judged_caller, refusal
 from exchange.holdings import evaluated, own_service
 from exchange.pages.messages import NO_COUNTER, link_message
 from exchange.records import request_record
@@ -189,7 +188,7 @@ async def state_of(
         refused = Refused("request_unknown") if request is None else Refused("request_of_another_agency")
         trail = keyring.site_trail() if request is None else await keyring.trail(request.subject_ref)
         details = caller_details(caller, act="look", request=request_id)
-        await appender.submit(_refusal(caller, trail, refused, details))
+        await appender.submit(refusal("request", trail, caller, refused, details))
         raise AccessRefused(refused.reason)
     expired = changed(request.state, "expire") if now >= request.expires_at else None
     return replace(request, state=expired) if expired else request
@@ -221,18 +220,7 @@ async def _refused(
     reason = error.reason if isinstance(error, AccessRefused) else reasons[type(error)]
     trail = keyring.site_trail() if isinstance(error, KeyMissing) else await keyring.trail(wanted.subject_ref)
     details = caller_details(caller, service=wanted.service)
-    await appender.submit(_refusal(caller, trail, Refused(reason), details))
-
-
-def _refusal(caller: Caller, trail: Trail, refused: Refused, details: Mapping[str, Any]) -> Work[Verdict]:
-    return Work(
-        kind="request",
-        caller=caller.actor,
-        trail=trail,
-        load=(),
-        judge=lambda _facts, _now: refused,
-        events=lambda _facts, _now, _verdict: [Event("request", trail, caller.actor, details)],
-    )
+    await appender.submit(refusal("request", trail, caller, Refused(reason), details))
 
 
 async def items_shown(database: Database, request: ConsentRequest) -> list[dict[str, str | None]]:

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from auth.callers import Caller
 from auth.grants import first_refusal
 from auth.verdict import AccessRefused, Refused, Verdict
-from exchange.acts import caller_details, caller_needs, judged_caller
+from exchange.acts import caller_details, caller_needs, judged_caller, refusal
 from exchange.holdings import check_own_number
 from exchange.limits import Limits, Reach
 from exchange.requirements.catalogue import DocumentType
@@ -275,16 +275,8 @@ def _event(caller: Caller, trail: Trail, document_type: str, **members: object) 
 
 async def _refused(appender: Appender, caller: Caller, trail: Trail, document_type: str, reason: str) -> None:
     """Put a refusal on record that was decided before the batch."""
-    await appender.submit(
-        Work(
-            kind="intake",
-            caller=caller.actor,
-            trail=trail,
-            load=(),
-            judge=lambda _facts, _now: Refused(reason),
-            events=lambda _facts, _now, _verdict: [_event(caller, trail, document_type)],
-        )
-    )
+    details = caller_details(caller, document_type=document_type)
+    await appender.submit(refusal("intake", trail, caller, Refused(reason), details))
 
 
 async def _discarded(database: Database, vault: Vault, place: NewPlace) -> None:
