@@ -33,6 +33,7 @@ MAX_CHARACTERS = 4_096
 ASSERTION_LIFE_LIMIT_S = 300
 PROOF_WINDOW_S = 60
 NAME_LIMIT_CHARACTERS = 64
+NONCE = "nonce"
 _ASSERTION_TYPES = frozenset({None, "JWT", "client-authentication+jwt"})
 _PROOF_TYPES = frozenset({"dpop+jwt"})
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
@@ -129,10 +130,10 @@ def verified_proof(
     uri: str,
     now: datetime,
     access_token: str | None = None,
-    nonce: str | None = None,
+    nonces: Collection[str] = (),
 ) -> Proof:
     """``uri`` is built from the configured public origin, never from the request (A13). With an ``access_token`` the proof
-    must be about it. Raises ``TokenRefused``.
+    must be about it; with ``nonces`` it must carry one of them (RFC 9449 8). Raises ``TokenRefused``.
     """
     segments = _segments(token)
     check_header(segments.header, _PROOF_TYPES, "jwk")
@@ -146,14 +147,15 @@ def verified_proof(
         raise TokenRefused("htu")
     if claims.get("ath") != (None if access_token is None else token_hash(access_token)):
         raise TokenRefused("ath")
-    if nonce is not None and claims.get("nonce") != nonce:
-        raise TokenRefused("nonce")
     issued_s = claims.get("iat")
     if not is_time(issued_s):
         raise TokenRefused("time_type")
     if abs(now.timestamp() - issued_s) > PROOF_WINDOW_S:
         raise TokenRefused("proof_time")
     jti = check_jti(claims)
+    # Last, so that only a proof that is good but for it learns the nonce's place (RFC 9449 8).
+    if nonces and claims.get("nonce") not in nonces:
+        raise TokenRefused(NONCE)
     # As long as this proof's own time could be accepted by a replica whose clock is the other way off.
     return Proof(
         jkt, _replay_id("proof", jkt, jti), _moment(issued_s) + timedelta(seconds=2 * PROOF_WINDOW_S)

@@ -68,6 +68,7 @@ _TOKEN_ERRORS = {
     "BK-1010": "invalid_token",
     "BK-1011": "invalid_dpop_proof",
     "BK-1012": "insufficient_scope",
+    "BK-1015": "use_dpop_nonce",
 }
 # A body that is refused unread is not read to its end either.
 _LARGE_BODY_BYTES = 65_536
@@ -86,11 +87,18 @@ _PAGES_BY_STATUS: dict[int, pages.Problem] = {
 class ProblemRaised(Exception):
     """A route's own refusal of a malformed request. ``errors`` point at members, without their values."""
 
-    def __init__(self, code: str, *, errors: list[dict[str, str]] | None = None, close: bool = False) -> None:
+    def __init__(
+        self,
+        code: str,
+        *,
+        errors: list[dict[str, str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        close: bool = False,
+    ) -> None:
         super().__init__(code)
         self.code = code
         self.errors = errors or []
-        self.close = close
+        self.headers = {**(headers or {}), **({"Connection": "close"} if close else {})}
 
 
 def problem_response(
@@ -188,8 +196,7 @@ def _until_next_hour_s() -> int:
 
 async def _raised(request: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemRaised)  # noqa: S101 - registered for this class
-    headers = {"Connection": "close"} if error.close else None
-    return problem_response(request, PROBLEMS[error.code], errors=error.errors, headers=headers)
+    return problem_response(request, PROBLEMS[error.code], errors=error.errors, headers=error.headers)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

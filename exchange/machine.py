@@ -14,11 +14,12 @@ from fastapi import Request
 
 from auth.authorization_details import read_details
 from auth.callers import Caller, Machine, same_text
-from auth.client_tokens import Proof, verified_proof
+from auth.client_tokens import NONCE, Proof, verified_proof
 from auth.scopes import SCOPES
 from auth.tokens import ACCESS, TokenRefused
 from auth.verdict import AccessRefused
 from exchange.deps import authorization_of, clock, current_officer, parts_of
+from exchange.errors import ProblemRaised
 from exchange.flows.admit_client import admit, refuse_scope
 
 _log = logging.getLogger("berkas.oauth")
@@ -63,6 +64,8 @@ def officer_or_machine(scope: str) -> Callable[[Request], Coroutine[Any, Any, Ca
 
 def proof_of(request: Request, token: str, bound_to: str, now: datetime) -> Proof:
     """The one proof of a request that shows ``token``, by the key of thumbprint ``bound_to``. Raises ``AccessRefused``."""
+    parts = parts_of(request)
+    nonces: tuple[str, ...] = parts.keyring.nonces(now) if parts.settings.dpop_nonce else ()
     proofs = request.headers.getlist("dpop")
     if len(proofs) != 1:
         _note("proof_count")
@@ -72,12 +75,15 @@ def proof_of(request: Request, token: str, bound_to: str, now: datetime) -> Proo
             proofs[0],
             method=request.method,
             # From the configured origin: Host and X-Forwarded-Host are the caller's to choose. The path as it was sent.
-            uri=parts_of(request).settings.origin + request.scope["raw_path"].decode("latin-1"),
+            uri=parts.settings.origin + request.scope["raw_path"].decode("latin-1"),
             now=now,
             access_token=token,
+            nonces=nonces,
         )
     except TokenRefused as refused:
         _note(refused.reason)
+        if refused.reason == NONCE:
+            raise ProblemRaised("BK-1015", headers={"DPoP-Nonce": nonces[0]}) from None
         raise AccessRefused("proof_invalid") from None
     if not same_text(proof.jkt, bound_to):
         _note("proof_of_another_key")

@@ -66,6 +66,8 @@ _ALL = (
     _p("BK-1014", 422, "Kode autentikator tidak cocok", "The authenticator's code does not fit",
        "Mulai dengan POST /v1/session/totp, periksa jam ponsel, lalu kirim kode yang sedang tampil.",
        "Begin with POST /v1/session/totp, check the phone's clock, then send the code that it shows."),
+    _p("BK-1015", 401, "Nonce DPoP diperlukan", "A DPoP nonce is needed",
+       "Kirim bukti baru dengan nonce dari kepala DPoP-Nonce.", "Send a new proof with the nonce of the header DPoP-Nonce."),
     _p("BK-2001", 422, "Permintaan tidak sesuai bentuknya", "Malformed request",
        "Periksa setiap anggota dalam `errors`.", "Check each member listed in `errors`."),
     _p("BK-2002", 404, "Warga belum tercatat", "Citizen not enrolled",

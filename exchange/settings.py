@@ -46,6 +46,7 @@ class Settings(BaseSettings):
 
     upload_limit_bytes: int = Field(default=20_000_000, gt=0)
     upload_idle_limit_s: float = Field(default=10.0, gt=0)
+    dpop_nonce: bool = False
     # Against insiders; production takes at most what CEILINGS says.
     readiness_per_officer_hour: int = Field(default=120, gt=0)
     citizens_per_officer_hour: int = Field(default=30, gt=0)

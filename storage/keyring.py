@@ -32,6 +32,8 @@ __all__ = ["CitizenKey", "Keyring", "SiteKey", "create_root_key", "provider_for"
 CACHE_LIFE_S = 60.0
 CACHE_ENTRIES = 20_000
 SITE = "site"
+NONCE_PERIOD_S = 300
+NONCE_CHARACTERS = 32
 KEY_BYTES = 32
 
 # One secret per use, so that none of them says anything about another.
@@ -155,6 +157,12 @@ class Keyring:
     def keyed_hash(self, kind: str, text: str) -> str:
         """A stable, keyed name for a contact, a plate or a land parcel."""
         return hmac.new(self._site["nik-index"], f"{kind}\x00{text}".encode(), hashlib.sha256).hexdigest()
+
+    def nonces(self, now: datetime) -> tuple[str, str]:
+        """The server's nonce of these five minutes and of those before (RFC 9449 8): the same on every replica, kept nowhere."""
+        number = int(now.timestamp()) // NONCE_PERIOD_S
+        current, before = (self.keyed_hash("nonce", str(n))[:NONCE_CHARACTERS] for n in (number, number - 1))
+        return current, before
 
     def pseudonym(self, agency_id: str, subject_ref: str) -> str:
         """The citizen's reference as this agency knows it, everywhere (D10): two agencies that compare what they were given

@@ -15,7 +15,7 @@ from typing import Any, Literal, NoReturn
 
 from auth.authorization_details import Access, Asked, asked_details, shown_details
 from auth.callers import Machine
-from auth.client_tokens import Proof, claimed_client, verified_assertion, verified_proof
+from auth.client_tokens import NONCE, Proof, claimed_client, verified_assertion, verified_proof
 from auth.grants import first_refusal, judge_consent
 from auth.keys import PublicKey, public_key_from_jwk
 from auth.scopes import ACTS, TICKETS, granted_scopes
@@ -33,7 +33,12 @@ from storage.ledger.log import Appender
 TOKEN_LIFE_S = 300
 
 OAuthError = Literal[
-    "invalid_client", "invalid_scope", "invalid_dpop_proof", "invalid_target", "invalid_authorization_details"
+    "invalid_client",
+    "invalid_scope",
+    "invalid_dpop_proof",
+    "invalid_target",
+    "invalid_authorization_details",
+    "use_dpop_nonce",
 ]
 
 
@@ -82,6 +87,7 @@ class TokenRequest:
     proof: str | None
     details: str | None
     uri: str
+    nonces: tuple[str, ...] = ()
 
 
 async def authenticate(database: Database, shown: Shown, now: datetime) -> Authenticated | Denied:
@@ -246,9 +252,10 @@ def _proven(asked: TokenRequest, now: datetime) -> Proof | Denied | None:
     if asked.proof is None:
         return None
     try:
-        return verified_proof(asked.proof, method="POST", uri=asked.uri, now=now)
+        return verified_proof(asked.proof, method="POST", uri=asked.uri, now=now, nonces=asked.nonces)
     except TokenRefused as refused:
-        return Denied("invalid_dpop_proof", refused.reason)
+        error: OAuthError = "use_dpop_nonce" if refused.reason == NONCE else "invalid_dpop_proof"
+        return Denied(error, refused.reason)
 
 
 def _signed(

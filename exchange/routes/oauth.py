@@ -138,12 +138,14 @@ async def token(request: Request, parts: Wired) -> JSONResponse:
     client = await _client(parts, sent, TOKEN_PATH)
     if isinstance(client, Denied):
         return _error(request, client.error, client.reason)
+    nonces = parts.keyring.nonces(clock()) if parts.settings.dpop_nonce else ()
     asked = TokenRequest(
         scope=sent.get("scope"),
         resource=sent.get("resource"),
         proof=proofs[0] if proofs else None,
         details=sent.get("authorization_details"),
         uri=parts.settings.origin + TOKEN_PATH,
+        nonces=nonces,
     )
     answer = await admit_client.issue_access_token(
         parts.database,
@@ -155,8 +157,9 @@ async def token(request: Request, parts: Wired) -> JSONResponse:
         audience=parts.settings.audience,
         now=clock(),
     )
+    told = {"DPoP-Nonce": nonces[0]} if nonces else {}
     if isinstance(answer, Denied):
-        return _error(request, answer.error, answer.reason)
+        return _error(request, answer.error, answer.reason, told)
     body: dict[str, Any] = {
         "access_token": answer.token,
         "token_type": "DPoP" if answer.bound else "Bearer",
@@ -165,7 +168,7 @@ async def token(request: Request, parts: Wired) -> JSONResponse:
     }
     if answer.details is not None:
         body["authorization_details"] = answer.details
-    return JSONResponse(body, headers=_NO_STORE)
+    return JSONResponse(body, headers=_NO_STORE | told)
 
 
 @router.post(
@@ -241,12 +244,12 @@ async def _parameters(request: Request) -> dict[str, str] | None:
     return {name: value for name, value in pairs if value} if len(dict(pairs)) == len(pairs) else None
 
 
-def _error(request: Request, error: str, reason: str) -> JSONResponse:
+def _error(request: Request, error: str, reason: str, more: dict[str, str] | None = None) -> JSONResponse:
     """RFC 6749 5.2. The reason is for us: a client that is not known must not learn why."""
     request.state.problem_code = error
     _log.info("token refused", extra={"error": error, "reason": reason})
     status = _STATUS.get(error, 400)
-    headers = dict(_NO_STORE)
+    headers = _NO_STORE | (more or {})
     if status == _STATUS["invalid_client"]:
         headers["WWW-Authenticate"] = 'Berkas realm="berkas"'
     return JSONResponse({"error": error}, status, headers=headers)

@@ -290,13 +290,13 @@ def test_a_proof_belongs_to_its_key_and_number() -> None:
 
 def test_a_nonce_that_was_asked_for() -> None:
     token = proof(P_CLAIMS | {"nonce": "n-1"})
-    verified_proof(token, method="GET", uri=URI, now=NOW, access_token=TOKEN, nonce="n-1")
+    verified_proof(token, method="GET", uri=URI, now=NOW, access_token=TOKEN, nonces=("n-0", "n-1"))
     prove(token)
     for asked in ("n-2", ""):
         with pytest.raises(TokenRefused, match="nonce"):
-            verified_proof(token, method="GET", uri=URI, now=NOW, access_token=TOKEN, nonce=asked)
+            verified_proof(token, method="GET", uri=URI, now=NOW, access_token=TOKEN, nonces=(asked,))
     with pytest.raises(TokenRefused, match="nonce"):
-        verified_proof(proof(), method="GET", uri=URI, now=NOW, access_token=TOKEN, nonce="n-1")
+        verified_proof(proof(), method="GET", uri=URI, now=NOW, access_token=TOKEN, nonces=("n-0", "n-1"))
 
 
 def test_no_type_passes_for_another() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -14,6 +16,7 @@ from requests_oauth2client import DPoPToken, OAuth2Client, PrivateKeyJwt
 
 from auth.scopes import SCOPES
 from auth.verdict import AccessRefused
+from exchange.deps import clock
 from exchange.flows import run_clients, run_site
 from storage.errors import StoreUnavailable
 from tests.backend import AGENCY, CLIENT, Backend
@@ -94,6 +97,40 @@ async def test_a_library_fetches_a_document(backend: Backend) -> None:
 
     answer = await asyncio.to_thread(use)
     assert (answer.status_code, answer.content) == (200, JPEG)
+
+
+async def test_with_the_servers_nonce(backend: Backend) -> None:
+    """RFC 9449 8: an unmodified library takes the nonce from the refusals, at the token endpoint and at the API; a proof that was
+    made without it, or with that of ten minutes ago, is refused, and nothing is used up.
+    """
+    world, consent = backend.world, await _consented(backend.world)
+    settings = world.parts.settings.model_copy(update={"dpop_nonce": True})
+    world.app.state.parts = replace(world.parts, settings=settings)
+    without = await backend.asks(proof=backend.proof("POST", backend.endpoint))
+    assert (without.status_code, without.json()) == (400, {"error": "use_dpop_nonce"})
+    nonce = without.headers["dpop-nonce"]
+    answer = await backend.asks(proof=backend.proof("POST", backend.endpoint, nonce=nonce))
+    token, path = answer.json()["access_token"], "/v1/tickets"
+    address = world.origin + path
+    old = world.parts.keyring.nonces(clock() - timedelta(minutes=10))[0]
+    for changes in ({}, {"nonce": old}, {"nonce": "invented"}):
+        headers = {"Authorization": f"DPoP {token}", "DPoP": backend.proof("POST", address, token, **changes)}
+        refused = await world.client.post(path, headers=headers, json={"consent_id": consent})
+        assert _code(refused) == (401, "BK-1015")
+        assert refused.headers["dpop-nonce"] == nonce
+        assert 'error="use_dpop_nonce"' in refused.headers["www-authenticate"]
+
+    def use() -> requests.Response:
+        client = OAuth2Client(
+            token_endpoint=backend.endpoint,
+            auth=PrivateKeyJwt(CLIENT, private_jwk={**backend.jwk, "alg": "ES256"}),
+            dpop_bound_access_tokens=True,
+            testing=True,
+        )
+        token = client.client_credentials(scope="tickets.issue")
+        return requests.post(address, json={"consent_id": consent}, auth=token, timeout=10)
+
+    assert (await asyncio.to_thread(use)).status_code == 201
 
 
 async def test_fifty_in_parallel_exactly_one(backend: Backend) -> None:
