@@ -1,4 +1,4 @@
-"""What a token is for, beyond its scope (RFC 9396): tickets of certain consents, and of nothing else."""
+"""What a token is for, beyond its scope (RFC 9396): of which consents it gets tickets. It narrows no other scope."""
 
 from __future__ import annotations
 

@@ -30,6 +30,7 @@ CODE_LIFE = timedelta(minutes=5)
 CODE_TRIES = 5
 TRIES_COME_BACK_AFTER = timedelta(hours=24)
 CODE_SENDS_PER_HOUR = 3
+MESSAGES_PER_HOUR = 3
 REDELIVERY_WINDOW = timedelta(seconds=120)
 REDELIVERY_ATTEMPTS = 3
 
@@ -99,6 +100,12 @@ def judge_reach(citizens: int, limit: int) -> Verdict:
 def judge_sequence(followed: int, limit: int) -> Verdict:
     """How many numbers in this hour were the next to one typed before."""
     return ALLOWED if followed <= limit else Refused("numbers_in_sequence")
+
+
+def judge_messages(sent: Sequence[datetime], now: datetime) -> Verdict:
+    """Three messages an hour from one agency to one citizen: more is a flood."""
+    recent = [at for at in sent if now - at < timedelta(hours=1)]
+    return ALLOWED if len(recent) < MESSAGES_PER_HOUR else Refused("messages_spent")
 
 
 def judge_sending(

@@ -11,10 +11,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from auth.callers import Caller, Machine
-from auth.grants import judge_reach, judge_sequence
+from auth.grants import first_refusal, judge_reach, judge_sequence
 from auth.verdict import Verdict
+from storage.database import Database
+from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Need
 from storage.tickets import BUDGETS, SEEN, HourlyBudget, Seen
+
+# Two numbers that are this close follow one another. Twins and a village on one morning are what the limit forgives.
+NEIGHBOURS = 5
+SPENT = frozenset({"citizens_spent", "budget_spent", "numbers_in_sequence"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,11 @@ class Reach:
             for citizen in new:
                 facts.put(SEEN, Seen(self._row(who, citizen), now))
 
+    def count_unless_spent(self, facts: Facts, now: datetime, verdict: Verdict) -> None:
+        """Who was refused for another reason has looked all the same."""
+        if verdict.reason not in SPENT:
+            self.count(facts, now)
+
     def _new(self, facts: Facts, who: str) -> list[str]:
         return [citizen for citizen in self._citizens if facts.get(SEEN, self._row(who, citizen)) is None]
 
@@ -75,7 +86,7 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence:
+class TypedNumber:
     """A number that was typed, by its keyed hash, and its neighbours': who counts numbers up is found without keeping one."""
 
     caller: Caller
@@ -113,4 +124,18 @@ class Sequence:
         return f"{self.caller.actor}/{self.hour}/sequence"
 
     def _row(self, number: str) -> str:
-        return f"{self.caller.actor}/{self.hour}/{number}"
+        return f"{self.caller.actor}/{self.hour}/typed/{number}"  # apart from the citizens that were reached
+
+
+def typed_number(keyring: Keyring, caller: Caller, nik: str, limits: Limits, now: datetime) -> TypedNumber:
+    number = int(nik)
+    steps = (0, *(step for step in range(-NEIGHBOURS, NEIGHBOURS + 1) if step and number + step >= 0))
+    own, *neighbours = (keyring.nik_index(f"{number + step:016d}").hex() for step in steps)
+    return TypedNumber(caller, own, tuple(neighbours), limits.sequential, f"{now:%Y-%m-%dT%H}")
+
+
+async def standing(database: Database, reach: Reach, typed: TypedNumber) -> Verdict:
+    """As the limits stand before anything is made; the batch judges once more."""
+    async with database.reading() as reading:
+        facts, _head = await Facts.read(reading.raw, [*reach.needs, *typed.needs])
+    return first_refusal(*reach.judge(facts), typed.judge(facts))

@@ -17,7 +17,7 @@ class TicketUse:
     to the network. Each delivery of one use has a ``due_at`` of its own.
 
     ``caller`` is the session or the key that redeemed it: only it may repeat an interrupted delivery. ``proofs`` are the
-    DPoP proofs that were shown for it, separated by spaces; at most four, since that often it is delivered.
+    DPoP proofs that were shown for it, separated by spaces.
     """
 
     id: str

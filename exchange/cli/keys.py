@@ -21,7 +21,11 @@ _PURPOSE = typer.Option(
     None, "--purpose", help="access (tokens) or document (tickets, consents, receipts); both by default."
 )
 _OVERLAP = typer.Option(
-    int(turn_keys.OVERLAP.total_seconds()), "--overlap-s", min=10, help="Seconds until the new key signs."
+    int(turn_keys.OVERLAP.total_seconds()),
+    "--overlap-s",
+    min=10,
+    max=30 * 86_400,
+    help="Seconds until the new key signs.",
 )
 _COMPROMISED = typer.Option(
     False, "--compromised", help="At once: nothing that it signed is accepted any more."

@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from auth.callers import Caller, counter_of
-from auth.grants import changed
+from auth.grants import changed, first_refusal, judge_messages
 from auth.links import code_hash, new_code, new_pairing_code
 from auth.tokens import TokenDesk
 from auth.verdict import AccessRefused, Refused, Verdict
 from exchange.acts import caller_details, caller_needs, judged_caller, refusal
 from exchange.holdings import evaluated, own_service
+from exchange.limits import Limits, Reach
 from exchange.pages.messages import NO_COUNTER, link_message
 from exchange.records import request_record
 from exchange.requirements.catalogue import Catalogue, Service
@@ -76,6 +77,7 @@ async def ask(
     caller: Caller,
     where: Place,
     wanted: Wanted,
+    limits: Limits,
     life: timedelta,
     valid_until: datetime,
     origin: str,
@@ -85,7 +87,8 @@ async def ask(
     """Raises ``AccessRefused`` after the refusal is on record."""
     subject_ref, channel = wanted.subject_ref, wanted.channel
     try:
-        trail = await keyring.trail(subject_ref)
+        people = [subject_ref, *(ref for refs in wanted.parties.values() for ref in refs)]
+        trail, *_ = [await keyring.trail(ref) for ref in people]
         service = await own_service(database, catalogue, caller, wanted.service)
         items = await _items(database, catalogue, service, wanted, today)
     except (KeyMissing, AccessRefused, NotRequired) as error:
@@ -121,16 +124,24 @@ async def ask(
         zone=where.zone,
     )
     message = None if address is None else new_message(trail, address, "link", text, now, link=link)
+    reach = Reach(caller, people, limits, now)
 
     def judge(facts: Facts, now: datetime) -> Verdict:
-        verdict = judged_caller(facts, caller, now)
+        sent = [
+            row.created_at
+            for row in facts.group(REQUESTS, "subject_ref", subject_ref)
+            if row.agency_id == caller.agency_id and "qr" not in {channel, row.channel}
+        ]
+        may_ask = (*reach.judge(facts), judge_messages(sent, now))
+        verdict = first_refusal(judged_caller(facts, caller, now), *may_ask)
         if verdict.allowed and not items:
             return Refused("nothing_to_ask")
         if verdict.allowed and channel != "qr" and address is None:
             return Refused("no_contact")
         return verdict
 
-    def apply(facts: Facts, _now: datetime, _verdict: Verdict) -> None:
+    def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
+        reach.count(facts, now)
         for older in facts.group(REQUESTS, "subject_ref", subject_ref):
             replaced = changed(older.state, "replace")
             if replaced and (older.agency_id, older.service) == (caller.agency_id, service.code):
@@ -157,12 +168,14 @@ async def ask(
             trail=trail,
             load=[
                 *caller_needs(caller),
+                *reach.needs,
                 Need(REQUESTS, request.id),
                 Need(REQUESTS, subject_ref, "subject_ref"),
                 *([Need(MESSAGES, message.id)] if message else []),
             ],
             judge=judge,
             apply=apply,
+            apply_refused=reach.count_unless_spent,
             events=events,
         )
     )

@@ -8,8 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from collections.abc import Sequence as Several
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -18,7 +17,7 @@ from auth.grants import first_refusal, judge_budget
 from auth.verdict import AccessRefused, Refused, Verdict
 from exchange.acts import caller_details, caller_needs, judged_caller
 from exchange.holdings import evaluated, own_service
-from exchange.limits import Limits, Reach, Sequence
+from exchange.limits import Limits, Reach, TypedNumber, typed_number
 from exchange.requirements.catalogue import Catalogue, Service
 from exchange.requirements.rules import Evaluation
 from storage.database import Database
@@ -55,7 +54,7 @@ async def check(
     caller: Caller,
     subject_ref: str | None,
     service_code: str,
-    parties: Mapping[str, Several[str]],
+    parties: Mapping[str, Sequence[str]],
     answers: Mapping[str, bool],
     limit_per_hour: int,
     limits: Limits,
@@ -69,21 +68,24 @@ async def check(
     service = None
     citizens = dict.fromkeys((subject_ref, *(ref for refs in parties.values() for ref in refs)))
     trails = await _trails(keyring, list(citizens))
-    if subject_ref is None or trails is None:
-        refusal = Refused("subject_unknown")
-        trails = [keyring.site_trail()]
+    try:
+        service = await own_service(database, catalogue, caller, service_code)
+    except AccessRefused as refused:
+        # Before the citizen: a service that is not theirs tells nobody who is enrolled.
+        refusal = Refused(refused.reason)
+        trails = trails or [keyring.site_trail()]
     else:
-        try:
-            service = await own_service(database, catalogue, caller, service_code)
-        except AccessRefused as refused:
-            refusal = Refused(refused.reason)
+        if subject_ref is None or trails is None:
+            refusal = Refused("subject_unknown")
+            trails = [keyring.site_trail()]
         else:
             evaluation = await evaluated(database, catalogue, service, subject_ref, parties, answers, today)
-    known = [trail.subject_ref for trail in trails] if subject_ref is not None else []
-    reach = Reach(caller, known, limits, now)
-    sequence = None if typed is None else _sequence(keyring, caller, typed, limits, now)
+    number = None if typed is None else typed_number(keyring, caller, typed, limits, now)
+    # Whoever is looked at counts, also who is not there: else a spent limit would tell the two apart.
+    people = [ref or (number.number if number else "") for ref in citizens]
+    reach = Reach(caller, people, limits, now)
     verdict = await _recorded(
-        appender, caller, trails, len(citizens), service_code, refusal, limit_per_hour, reach, sequence, now
+        appender, caller, trails, len(citizens), service_code, refusal, limit_per_hour, reach, number, now
     )
     verdict.enforce()
     if subject_ref is None or service is None or evaluation is None:
@@ -91,15 +93,7 @@ async def check(
     return Readiness(subject_ref, service, evaluation)
 
 
-def _sequence(keyring: Keyring, caller: Caller, nik: str, limits: Limits, now: datetime) -> Sequence:
-    number = int(nik)
-    own, *neighbours = (
-        keyring.nik_index(f"{number + step:016d}").hex() for step in (0, -2, -1, 1, 2) if number + step >= 0
-    )
-    return Sequence(caller, own, tuple(neighbours), limits.sequential, f"{now:%Y-%m-%dT%H}")
-
-
-async def _trails(keyring: Keyring, refs: Several[str | None]) -> list[Trail] | None:
+async def _trails(keyring: Keyring, refs: Sequence[str | None]) -> list[Trail] | None:
     """One trail for each citizen looked at; None when one of them is not enrolled."""
     try:
         return [await keyring.trail(ref) for ref in dict.fromkeys(refs) if ref is not None]
@@ -110,13 +104,13 @@ async def _trails(keyring: Keyring, refs: Several[str | None]) -> list[Trail] | 
 async def _recorded(
     appender: Appender,
     caller: Caller,
-    trails: Several[Trail],
+    trails: Sequence[Trail],
     looks: int,
     service_code: str,
     refusal: Refused | None,
     limit_per_hour: int,
     reach: Reach,
-    sequence: Sequence | None,
+    number: TypedNumber | None,
     now: datetime,
 ) -> Verdict:
     budget_id = f"{caller.id}/{now:%Y-%m-%dT%H}"
@@ -127,17 +121,16 @@ async def _recorded(
             judged_caller(facts, caller, now),
             judge_budget((budget.used if budget else 0) + looks - 1, limit_per_hour),
             *reach.judge(facts),
-            *([sequence.judge(facts)] if sequence else []),
+            *([number.judge(facts)] if number else []),
         ]
         return first_refusal(*verdicts, *([refusal] if refusal else []))
 
     def count(facts: Facts, now: datetime, verdict: Verdict) -> None:
         budget = facts.get(BUDGETS, budget_id)
         facts.put(BUDGETS, HourlyBudget(budget_id, (budget.used if budget else 0) + looks))
-        if sequence is not None:
-            sequence.count(facts, now)
-        if verdict.allowed:
-            reach.count(facts, now)
+        if number is not None:
+            number.count(facts, now)
+        reach.count_unless_spent(facts, now, verdict)
 
     details = caller_details(caller, service=service_code)
     settled = await appender.submit(
@@ -149,7 +142,7 @@ async def _recorded(
                 *caller_needs(caller),
                 Need(BUDGETS, budget_id),
                 *reach.needs,
-                *(sequence.needs if sequence else []),
+                *(number.needs if number else []),
                 *(Need(SUBJECT_TRAILS, trail.subject_ref) for trail in trails),
             ],
             judge=judge,

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from auth.callers import Caller
-from auth.verdict import ALLOWED, Verdict
-from exchange.acts import caller_details, caller_needs, judged_caller
+from auth.grants import first_refusal
+from auth.verdict import Verdict
+from exchange.acts import caller_details, caller_needs, judged_caller, refusal
+from exchange.limits import Limits, Reach, TypedNumber, standing, typed_number
 from exchange.requirements.numbers import Nik, check_phone
 from storage.database import Database
 from storage.ids import new_id
@@ -51,21 +53,25 @@ async def enrol(
     name: str,
     birth_date: date | None,
     contacts: Sequence[NewContact],
+    limits: Limits,
     now: datetime,
 ) -> Enrolled:
-    """Raises ``AccessRefused`` when the caller may not act any more."""
+    """Raises ``AccessRefused`` when the caller may not act any more, or has reached too many citizens."""
+    number = typed_number(keyring, caller, nik.number, limits, now)
+    await _stopped_early(database, keyring, appender, caller, nik, number, limits, now)
     trail = await _subject(database, keyring, nik=nik, name=name, birth_date=birth_date, now=now)
     known = False
+    reach = Reach(caller, [trail.subject_ref], limits, now)
     rows = [_contact(keyring, trail, contact, caller, now) for contact in contacts]
 
     def judge(facts: Facts, now: datetime) -> Verdict:
-        verdict = judged_caller(facts, caller, now)
-        if not verdict.allowed:
-            return verdict
-        return ALLOWED
+        verdicts = (*reach.judge(facts), number.judge(facts))
+        return first_refusal(judged_caller(facts, caller, now), *verdicts)
 
     def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
         nonlocal known
+        reach.count(facts, now)
+        number.count(facts, now)
         known = facts.get(ENROLMENTS, trail.subject_ref) is not None
         if known:
             return
@@ -78,7 +84,7 @@ async def enrol(
             kind="contact",
             caller=caller.actor,
             trail=trail,
-            load=[*caller_needs(caller), Need(ENROLMENTS, trail.subject_ref)],
+            load=[*caller_needs(caller), *reach.needs, *number.needs, Need(ENROLMENTS, trail.subject_ref)],
             judge=judge,
             apply=apply,
             events=lambda _facts, _now, _verdict: [
@@ -99,6 +105,26 @@ async def enrol(
     )
     settled.verdict.enforce()
     return Enrolled(trail.subject_ref, created=not known)
+
+
+async def _stopped_early(
+    database: Database,
+    keyring: Keyring,
+    appender: Appender,
+    caller: Caller,
+    nik: Nik,
+    number: TypedNumber,
+    limits: Limits,
+    now: datetime,
+) -> None:
+    """Who is over a limit makes no citizen of the number. Raises ``AccessRefused`` after the refusal is on record."""
+    async with database.reading() as reading:
+        known = await subject_by_nik(reading, keyring.nik_index(nik.number))
+    verdict = await standing(database, Reach(caller, [known or number.number], limits, now), number)
+    if not verdict.allowed:
+        details = caller_details(caller, act="enrol")
+        await appender.submit(refusal("contact", keyring.site_trail(), caller, verdict, details))
+        verdict.enforce()
 
 
 async def _subject(

@@ -42,6 +42,9 @@ from storage.ledger.work import Event, Settled, Trail, Work
 from storage.tickets import USES, TicketUse, use_id
 from storage.vault import Opened, Place, Vault
 
+# More than anybody shows for one document in the two minutes of a proof.
+PROOFS_KEPT = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Released:
@@ -197,6 +200,14 @@ def _release(
         )
         facts.put(USES, fresh)
 
+    def spend(facts: Facts, _now: datetime, _verdict: Verdict) -> None:
+        """A proof that came with a refusal is used up too: the same ticket may be delivered again within 120 s."""
+        before = facts.get(USES, use)
+        if before is not None and shown and shown not in before.proofs:
+            facts.put(
+                USES, replace(before, proofs=" ".join([*before.proofs.split(" "), shown][-PROOFS_KEPT:]))
+            )
+
     def events(facts: Facts, _now: datetime, verdict: Verdict) -> list[Event]:
         seen = facts.get(USES, use)
         again = seen is not None and (seen.attempts > 1 if verdict.allowed else True)
@@ -215,6 +226,7 @@ def _release(
         ],
         judge=judge,
         apply=apply,
+        apply_refused=spend,
         events=events,
         released=(document_id, version),
     )

@@ -23,7 +23,15 @@ from auth.sign_in import (
 )
 from auth.verdict import ALLOWED, Refused, Verdict
 from exchange.acts import administer, caller_needs, judged_caller, recovery_hash
-from storage.agencies import FACTORS, OFFICERS, TRIES, SecondFactor, SignInTries, officer_by_username
+from storage.agencies import (
+    FACTORS,
+    OFFICERS,
+    SESSIONS,
+    TRIES,
+    SecondFactor,
+    SignInTries,
+    officer_by_username,
+)
 from storage.database import Database
 from storage.keyring import SITE, Keyring, seal_field
 from storage.ledger.facts import Facts, Json, Need
@@ -73,7 +81,7 @@ async def confirm(
 
     def judge(facts: Facts, now: datetime) -> Verdict:
         factor = facts.get(FACTORS, officer.id)
-        same = factor if factor is not None and factor.secret == sealed else None
+        same = factor if factor is not None and sealed and factor.secret == sealed else None
         return judge_confirmation(same, secret, code, now)
 
     def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
@@ -81,6 +89,7 @@ async def confirm(
         if factor is not None:
             step = step_of(secret, code, factor.last_step, now) or 0
             facts.put(FACTORS, replace(factor, confirmed=True, last_step=step, recovery=hashes))
+            _end_sessions(facts, officer.id, now, but=officer.session_id)
 
     await _submit(keyring, appender, officer, "confirm_factor", judge, apply)
     return codes
@@ -106,15 +115,31 @@ async def _by_operator(
     def judge(facts: Facts, _now: datetime) -> Verdict:
         return ALLOWED if facts.get(OFFICERS, officer_id) is not None else Refused("officer_unknown")
 
-    def apply(facts: Facts, _now: datetime, _verdict: Verdict) -> None:
+    def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
         factor = facts.get(FACTORS, officer_id)
         if unlock:
             facts.put(TRIES, SignInTries(officer_id, 0, 0, None))
         elif factor is not None:
-            facts.put(FACTORS, replace(factor, confirmed=False, recovery=Json("[]")))
+            # Nothing of it is left: who holds the lost phone cannot confirm it again. Its sessions end.
+            facts.put(
+                FACTORS, SecondFactor(officer_id, b"", confirmed=False, last_step=0, recovery=Json("[]"))
+            )
+            _end_sessions(facts, officer_id, now)
 
-    needs = [Need(OFFICERS, officer_id), Need(FACTORS, officer_id), Need(TRIES, officer_id)]
+    needs = [
+        Need(OFFICERS, officer_id),
+        Need(FACTORS, officer_id),
+        Need(TRIES, officer_id),
+        Need(SESSIONS, officer_id, "officer_id"),
+    ]
     await administer(keyring, appender, "officer", {"act": act, "officer": officer_id}, needs, judge, apply)
+
+
+def _end_sessions(facts: Facts, officer_id: str, now: datetime, *, but: str = "") -> None:
+    """Whoever signed in without the factor has to show it now."""
+    for session in facts.group(SESSIONS, "officer_id", officer_id):
+        if session.ended_at is None and session.id != but:
+            facts.put(SESSIONS, replace(session, ended_at=now))
 
 
 async def _submit(
@@ -131,7 +156,11 @@ async def _submit(
             kind="officer",
             caller=officer.actor,
             trail=trail,
-            load=[*caller_needs(officer), Need(FACTORS, officer.id)],
+            load=[
+                *caller_needs(officer),
+                Need(FACTORS, officer.id),
+                Need(SESSIONS, officer.id, "officer_id"),
+            ],
             judge=lambda facts, now: first_refusal(judged_caller(facts, officer, now), judge(facts, now)),
             apply=apply,
             events=lambda _facts, _now, _verdict: [

@@ -185,7 +185,7 @@ async def _shown(
     """What was typed, and the hash of the recovery code that it is."""
     async with database.reading() as reading:
         factors = await FACTORS.load(reading.raw, "id", [row.id])
-    if not factors:
+    if not factors or not factors[0].secret:
         return Shown(matches, code, None, recovery=False), None
     secret = (await keyring.unseal(SITE, f"totp/{row.id}", factors[0].secret)).decode()
     hashed = recovery_hash(keyring, row.id, code)

@@ -29,7 +29,7 @@ from auth.keys import (
 )
 from auth.verdict import AccessRefused, Refused, Verdict
 from storage.database import Database
-from storage.errors import KeyMissing
+from storage.errors import JudgeFailed, KeyMissing
 from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Json, Need
 from storage.ledger.log import Appender
@@ -97,8 +97,9 @@ async def introduce(
 
     try:
         await _record(keyring, appender, "introduce", purpose, fresh.id, judge, apply)
-    except AccessRefused:
-        await _forget(keyring, fresh)
+    except (AccessRefused, JudgeFailed):
+        if fresh.label != ADOPTED:  # the replica that was first has that very key
+            await _forget(keyring, fresh)
         raise
     return made
 

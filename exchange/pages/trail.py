@@ -83,6 +83,7 @@ _REASONS: dict[str, str] = {
     "proof_used": "Bukti pengirim sudah pernah dipakai.",
     "agency_suspended": "Akses instansi sedang dihentikan.",
     "budget_spent": "Jumlah pemeriksaan melebihi batas.",
+    "messages_spent": "Terlalu banyak pesan dalam satu jam.",
     "citizens_spent": "Jumlah warga yang diperiksa melebihi batas.",
     "numbers_in_sequence": "Nomor dimasukkan berurutan.",
     "codes_spent": "Terlalu banyak kode sekali pakai diminta.",

@@ -71,6 +71,7 @@ async def enrol_citizen(
         name=body.name,
         birth_date=body.birth_date,
         contacts=[enrol.NewContact(contact.channel, contact.value) for contact in body.contacts],
+        limits=limits_of(parts),
         now=now,
     )
     if not enrolled.created:

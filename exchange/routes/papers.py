@@ -68,6 +68,7 @@ async def request_consent(parts: Wired, caller: Asker, body: RequestIn) -> dict[
             answers=body.answers,
             parties=parties_meant(parts, caller, body.parties),
         ),
+        limits=limits_of(parts),
         life=timedelta(seconds=life_s),
         valid_until=_until(body.valid_until, now, settings.consent_life_days),
         origin=settings.origin,

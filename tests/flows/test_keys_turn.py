@@ -146,6 +146,20 @@ async def test_a_leaked_key_that_another_follows(world: World) -> None:
     assert [row["kid"] for row in kept] == [fresh.id]
 
 
+async def test_a_key_that_both_replicas_adopt(world: World) -> None:
+    """Seen failing: the replica that came second destroyed the private half that both had found."""
+    keyring, parts = world.parts.keyring, world.parts
+    from auth.keys import generate_signing_key, private_bytes
+
+    stored = private_bytes(generate_signing_key("access", clock()))
+    await keyring.site_secret("sign-access", turn_keys.ADOPTED, stored, clock())
+    with pytest.raises(AccessRefused, match="key_waits"):
+        await turn_keys.introduce(
+            keyring, parts.appender, purpose="access", overlap=timedelta(0), now=clock(), first=True
+        )
+    assert await keyring.stored_secret("sign-access", turn_keys.ADOPTED) == stored
+
+
 async def test_what_cannot_be_done(world: World) -> None:
     """Each is on record, and nothing is lost: the keys are the same, and so are the secrets."""
     only = _key(world, "document")

@@ -196,6 +196,19 @@ async def test_a_proof_counts_once(backend: Backend, monkeypatch: pytest.MonkeyP
     assert (again.status_code, again.content) == (200, JPEG)
 
 
+async def test_a_proof_that_came_with_a_refusal_is_used_up(backend: Backend) -> None:
+    """A14. Seen failing: shown while a delivery was open (409), it opened the next one."""
+    world = backend.world
+    ticket = await backend.ticket(await _consented(world))
+    path, bearer = ticket["documents"][0]["content_url"], ticket["ticket"]
+    assert (await backend.fetches(ticket)).status_code == 200
+    await world.outcomes()
+    proof = backend.proof("GET", world.origin + path, bearer)
+    assert _code(await backend.reads(f"DPoP {bearer}", proof, path)) == (409, "BK-4003")
+    assert _code(await backend.reads(f"DPoP {bearer}", proof, path)) == (401, "BK-1011")
+    assert (await _last(world))["reason"] == "proof_used"
+
+
 async def test_a_ticket_knows_its_holder(backend: Backend) -> None:
     """A33, A35: an officer's ticket is no machine's and the other way round; another client's key opens nothing."""
     world = backend.world

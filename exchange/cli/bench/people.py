@@ -146,6 +146,7 @@ async def enrolled(parts: Parts, counter: Counter, number: int) -> tuple[str, st
         name="Warga",
         birth_date=None,
         contacts=[enrol.NewContact("whatsapp", phone)],
+        limits=limits_of(parts),
         now=clock(),
     )
     return citizen.subject_ref, phone
@@ -218,6 +219,7 @@ async def _requested(parts: Parts, counter: Counter, subject_ref: str) -> give_c
             answers=ANSWERS,
             parties={},
         ),
+        limits=limits_of(parts),
         life=timedelta(hours=1),
         valid_until=now + timedelta(days=1),
         origin=parts.settings.origin,

@@ -205,6 +205,7 @@ async def _citizen(parts: Parts, officer: Officer, citizen: Citizen, world: Worl
         name=citizen.name,
         birth_date=citizen.birth_date,
         contacts=contacts,
+        limits=limits_of(parts),
         now=clock(),
     )
     from exchange.cli.sandbox.papers import (
