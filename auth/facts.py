@@ -18,12 +18,17 @@ class SessionFact(Protocol):
 
 
 class ActiveFact(Protocol):
-    """An officer or an agency."""
+    """An officer or, with more, an agency."""
 
     @property
     def id(self) -> str: ...
     @property
     def active(self) -> bool: ...
+
+
+class AgencyFact(ActiveFact, Protocol):
+    @property
+    def agreement_until(self) -> datetime | None: ...
 
 
 class ClientFact(Protocol):

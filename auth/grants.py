@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from auth.facts import (
     ActiveFact,
+    AgencyFact,
     ChallengeFact,
     ClientFact,
     ConsentFact,
@@ -60,7 +61,7 @@ def must_change(state: str, act: str) -> str:
 
 
 def judge_session(
-    session: SessionFact | None, officer: ActiveFact | None, agency: ActiveFact | None, now: datetime
+    session: SessionFact | None, officer: ActiveFact | None, agency: AgencyFact | None, now: datetime
 ) -> Verdict:
     """A signed-in officer of an active agency: idle at most 15 minutes, 8 hours in all."""
     if session is None or session.ended_at is not None:
@@ -71,20 +72,25 @@ def judge_session(
         return Refused("session_expired")
     if officer is None or not officer.active:
         return Refused("officer_suspended")
+    return judge_agency(agency, now)
+
+
+def judge_agency(agency: AgencyFact | None, now: datetime) -> Verdict:
+    """It takes part, and the agreement under which it does has not lapsed."""
     if agency is None or not agency.active:
         return Refused("agency_suspended")
-    return ALLOWED
+    lapsed = agency.agreement_until is not None and now >= agency.agreement_until
+    return Refused("agreement_lapsed") if lapsed else ALLOWED
 
 
 def judge_machine(
-    client: ClientFact | None, agency: ActiveFact | None, agency_id: str, scope: str
+    client: ClientFact | None, agency: AgencyFact | None, agency_id: str, scope: str, now: datetime
 ) -> Verdict:
     """A client of an active agency that is still allowed what this call needs."""
     if client is None or client.agency_id != agency_id or not client.active:
         return Refused("client_suspended")
-    if agency is None or not agency.active:
-        return Refused("agency_suspended")
-    return ALLOWED if scope in client.scopes.split(" ") else Refused("scope_missing")
+    may_ask = ALLOWED if scope in client.scopes.split(" ") else Refused("scope_missing")
+    return first_refusal(judge_agency(agency, now), may_ask)
 
 
 def judge_budget(used: int, limit: int) -> Verdict:

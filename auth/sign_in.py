@@ -9,7 +9,8 @@ from typing import Protocol
 
 import pyotp
 
-from auth.facts import ActiveFact
+from auth.facts import ActiveFact, AgencyFact
+from auth.grants import judge_agency
 from auth.verdict import ALLOWED, Refused, Verdict
 
 STEP_S = 30
@@ -73,14 +74,14 @@ def step_of(secret: str, code: str, last_step: int, now: datetime) -> int | None
 
 def judge_sign_in(
     officer: ActiveFact | None,
-    agency: ActiveFact | None,
+    agency: AgencyFact | None,
     tries: TriesFact | None,
     factor: FactorFact | None,
     shown: Shown,
     now: datetime,
 ) -> Verdict:
     """Every refusal reads the same outside; the ledger has the reason. While a name is locked nothing is right."""
-    if officer is None or not officer.active or agency is None or not agency.active:
+    if officer is None or not officer.active or not judge_agency(agency, now).allowed:
         return Refused("sign_in_failed")
     if tries is not None and tries.locked_until is not None and now < tries.locked_until:
         return Refused("sign_in_locked")

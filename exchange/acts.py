@@ -34,7 +34,7 @@ def judged_caller(facts: Facts, caller: Caller, now: datetime) -> Verdict:
     """Still there, still active, still allowed to ask for this; the agency too."""
     if isinstance(caller, Machine):
         agency = facts.get(AGENCIES, caller.agency_id)
-        return judge_machine(facts.get(CLIENTS, caller.id), agency, caller.agency_id, caller.scope)
+        return judge_machine(facts.get(CLIENTS, caller.id), agency, caller.agency_id, caller.scope, now)
     return _judged_officer(facts, caller, now)
 
 

@@ -42,7 +42,7 @@ async def current_machine(request: Request, scope: str) -> Machine:
         _note("scheme")  # a bound token that is shown without a proof (A13)
         raise AccessRefused("access_token_invalid")
     proof = None if bound_to is None else proof_of(request, token, bound_to, now)
-    known = await admit(parts.database, claims, proof)
+    known = await admit(parts.database, claims, proof, now)
     machine = Machine(known.client.id, known.agency.id, scope, bound_to or "", read_details(claims))
     # What the token holds, and what the client holds by now.
     held = set(claims["scope"].split(" ")) & set(known.client.scopes.split(" "))

@@ -185,6 +185,7 @@ REASONS: dict[str, str] = {
     "officer_suspended": "BK-1004",
     "client_suspended": "BK-1004",
     "agency_suspended": "BK-1004",
+    "agreement_lapsed": "BK-1004",
     "csrf": "BK-1005",
     "budget_spent": "BK-1007",
     "citizens_spent": "BK-1007",

@@ -40,13 +40,16 @@ class ServiceRow(SQLModel, table=True):
 
 @dataclass(frozen=True, slots=True)
 class Agency:
-    """``id`` is ``CODE@site``, for example ``DPMPTSP@6472``."""
+    """``id`` is ``CODE@site``, for example ``DPMPTSP@6472``. ``agreement_until`` is when the agreement under which it takes part ends
+    (None: no end is recorded).
+    """
 
     id: str
     code: str
     site: str
     name: str
     active: bool
+    agreement_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

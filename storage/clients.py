@@ -60,11 +60,6 @@ class Registered:
     agency: Agency
     keys: dict[str, Json]
 
-    @property
-    def active(self) -> bool:
-        """Suspending the client or the whole agency shuts it out with the next request."""
-        return self.client.active and self.agency.active
-
 
 async def registered(reading: Reading, client_id: str) -> Registered | None:
     """Asks the same for an unknown client, so that it takes the same time."""

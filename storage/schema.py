@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 TABLES = (agencies, clients, consents, documents, keyring, outbox, signing_keys, subjects, tickets, tables)
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0007"
+HEAD = "0008"
 """The newest revision. Stated here, and compared with the files by a test, so that a start that has nothing to migrate
 does not load Alembic (0.9 s)."""
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -21,6 +23,7 @@ site_app = typer.Typer(no_args_is_help=True, help="Places of service.")
 agency_app = typer.Typer(no_args_is_help=True, help="Participating agencies.")
 officer_app = typer.Typer(no_args_is_help=True, help="Counter officers.")
 PASSWORD_CHARACTERS = 12
+_UNTIL = typer.Option(None, "--until", formats=["%Y-%m-%d"])
 _JSON = typer.Option(True, "--json", help="The only form there is.")
 
 
@@ -60,6 +63,17 @@ def add_agency(code: str, site_id: str, name: str) -> None:
 def list_agencies(_as_json: bool = _JSON) -> None:
     rows = with_parts(lambda parts: run_site.list_agencies(parts.database))
     typer.echo(json.dumps([{"id": row.id, "name": row.name, "active": row.active} for row in rows], indent=2))
+
+
+@agency_app.command("agreement")
+def agreement(agency_id: str, until: datetime | None = _UNTIL) -> None:
+    """The day on which the agreement ends, at midnight of the site (without one: no end). Then the agency is refused."""
+
+    async def set_end(parts: Parts) -> None:
+        end = until.replace(tzinfo=ZoneInfo(parts.zone)) if until else None
+        await run_site.set_agreement(parts.keyring, parts.appender, agency_id=agency_id, until=end)
+
+    with_parts(set_end)
 
 
 @agency_app.command("suspend")

@@ -16,7 +16,7 @@ from typing import Any, Literal, NoReturn
 from auth.authorization_details import Access, Asked, asked_details, shown_details
 from auth.callers import Machine
 from auth.client_tokens import NONCE, Proof, claimed_client, verified_assertion, verified_proof
-from auth.grants import first_refusal, judge_consent
+from auth.grants import first_refusal, judge_agency, judge_consent
 from auth.keys import PublicKey, public_key_from_jwk
 from auth.scopes import ACTS, TICKETS, granted_scopes
 from auth.token_checks import LEEWAY_S
@@ -103,7 +103,7 @@ async def authenticate(database: Database, shown: Shown, now: datetime) -> Authe
         return Denied("invalid_client", refused.reason)
     if known is None or shown.client_id not in {None, known.client.id}:
         return Denied("invalid_client", "client_id")
-    if not known.active:
+    if not _takes_part(known, now):
         return Denied("invalid_client", "suspended")
     async with database.transaction() as transaction:
         fresh = await use_once(transaction, assertion.replay_id, assertion.remember_until)
@@ -173,11 +173,13 @@ async def _access(
     return None
 
 
-async def admit(database: Database, claims: Mapping[str, Any], proof: Proof | None) -> Registered:
+async def admit(
+    database: Database, claims: Mapping[str, Any], proof: Proof | None, now: datetime
+) -> Registered:
     """The client that a valid access token names, and its agency, as things are now; its proof is used up. Raises
     ``AccessRefused``.
     """
-    known = await _living(database, claims)
+    known = await _living(database, claims, now)
     if known is None:
         raise AccessRefused("access_token_invalid")
     if proof is not None and not await _is_fresh(database, proof):
@@ -220,14 +222,19 @@ async def introspect(
         claims = desk.verify(ACCESS, token, now)
     except TokenRefused:
         return None
-    known = await _living(database, claims)
+    known = await _living(database, claims, now)
     return claims if known is not None and known.agency.id == asker.agency.id else None
 
 
-async def _living(database: Database, claims: Mapping[str, Any]) -> Registered | None:
+def _takes_part(known: Registered, now: datetime) -> bool:
+    """Suspending the client or the whole agency shuts it out with the next request, and so does the end of the agreement."""
+    return known.client.active and judge_agency(known.agency, now).allowed
+
+
+async def _living(database: Database, claims: Mapping[str, Any], now: datetime) -> Registered | None:
     async with database.reading() as reading:
         known = await registered(reading, claims["client_id"])
-        if known is None or not known.active or await was_used(reading, _revoked(claims)):
+        if known is None or not _takes_part(known, now) or await was_used(reading, _revoked(claims)):
             return None
     # A key that was withdrawn ends what it got (A15).
     return known if claims.get("client_kid") in known.keys else None

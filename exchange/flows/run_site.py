@@ -154,6 +154,22 @@ async def set_agency_active(keyring: Keyring, appender: Appender, *, agency_id: 
     )
 
 
+async def set_agreement(
+    keyring: Keyring, appender: Appender, *, agency_id: str, until: datetime | None
+) -> None:
+    """From then on the agency's officers and machines are refused, everywhere. Raises ``AccessRefused``."""
+
+    def judge(facts: Facts, _now: datetime) -> Verdict:
+        return ALLOWED if facts.get(AGENCIES, agency_id) is not None else Refused("agency_unknown")
+
+    def apply(facts: Facts, _now: datetime, _verdict: Verdict) -> None:
+        if (agency := facts.get(AGENCIES, agency_id)) is not None:
+            facts.put(AGENCIES, replace(agency, agreement_until=until))
+
+    details = {"act": "agreement", "agency": agency_id, "until": until.isoformat() if until else "open"}
+    await administer(keyring, appender, "agency", details, [Need(AGENCIES, agency_id)], judge, apply)
+
+
 async def list_sites(database: Database) -> list[Site]:
     async with database.transaction() as transaction:
         return await all_sites(transaction)

@@ -183,8 +183,11 @@ def test_clients_by_the_command_line(sandbox: Sandbox, tmp_path: Path) -> None:
     assert sandbox.run("client", "add-key", "dpmptsp-oss", "k1", str(public)).returncode == 0
     assert sandbox.run("client", "withdraw-key", "dpmptsp-oss", "k1").returncode == 0
     assert sandbox.run("client", "suspend", "dpmptsp-oss").returncode == 0
+    assert sandbox.run("client", "set-scopes", "dpmptsp-oss", "--scope", "tickets.issue").returncode == 0
     rows = {row["id"]: row for row in json.loads(sandbox.run("client", "list").stdout)}
-    assert rows["dpmptsp-oss"]["active"] is False
+    assert (rows["dpmptsp-oss"]["active"], rows["dpmptsp-oss"]["scopes"]) == (False, ["tickets.issue"])
+    for more, code in ((["--until", "2099-01-01"], 0), (["--until", "soon"], 2), ([], 0)):
+        assert sandbox.run("agency", "agreement", "DPMPTSP@6472", *more).returncode == code
     assert rows["dpmptsp-oss"]["keys"] == [{"kid": "k1", "active": False}]
     assert sandbox.run("client", "resume", "dpmptsp-oss").returncode == 0
     refused = sandbox.run("client", "add", "dpmptsp-oss", "DPMPTSP@6472", "OSS")

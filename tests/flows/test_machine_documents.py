@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -20,7 +20,7 @@ from exchange.deps import clock
 from exchange.flows import run_clients, run_site
 from storage.errors import StoreUnavailable
 from tests.backend import AGENCY, CLIENT, Backend
-from tests.world import ANSWERS, JPEG, NAME, NIK, PHONE, SERVICE, World, content_digest
+from tests.world import ANSWERS, JPEG, NAME, NIK, PASSWORD, PHONE, SERVICE, World, content_digest
 
 
 @pytest.fixture
@@ -227,6 +227,33 @@ async def test_a_ticket_knows_its_holder(backend: Backend) -> None:
     reasons = [entry["result"].get("reason") for entry in await world.entries()]
     assert reasons[-2:] == ["consent_of_another_agency", "consent_unknown"]
     assert (await backend.fetches(of_key)).status_code == 200
+
+
+async def test_an_agreement_that_lapsed(backend: Backend) -> None:
+    """M22: with its last moment the agency's officers and machines are refused, and let in again when it is renewed."""
+    world, parts = backend.world, backend.world.parts
+    officer = await world.officer()
+    consent, _ = await world.consented(officer)
+    token, ticket = await backend.token(bound=True), await backend.ticket(consent)
+
+    async def ends(until: datetime | None) -> None:
+        await run_site.set_agreement(parts.keyring, parts.appender, agency_id=AGENCY, until=until)
+
+    await ends(clock() + timedelta(hours=1))
+    assert (await officer.get("/v1/services")).status_code == 200
+    await ends(clock() - timedelta(seconds=1))
+    assert _code(await officer.get("/v1/services")) == (403, "BK-1004")
+    assert _code(await officer.post("/v1/tickets", json={"consent_id": consent})) == (403, "BK-1004")
+    assert _code(await backend.calls("POST", "/v1/tickets", token, json={})) == (401, "BK-1010")
+    assert (await backend.asks()).json() == {"error": "invalid_client"}
+    assert _code(await backend.fetches(ticket)) == (403, "BK-1004")
+    assert (await _last(world))["reason"] == "agreement_lapsed"
+    signed = {"username": officer.username, "password": PASSWORD}
+    assert _code(await world.client.post("/v1/session", json=signed)) == (401, "BK-1002")
+    await ends(None)
+    assert (await backend.fetches(ticket)).status_code == 200
+    with pytest.raises(AccessRefused, match="agency_unknown"):
+        await run_site.set_agreement(parts.keyring, parts.appender, agency_id="NOBODY@6472", until=None)
 
 
 @pytest.mark.parametrize("who", ["client", "agency"])
