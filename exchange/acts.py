@@ -10,8 +10,8 @@ from typing import Any
 from auth.callers import Caller, Machine, Officer, counter_of
 from auth.grants import judge_machine, judge_session
 from auth.verdict import Verdict
-from storage import agencies
 from storage.agencies import AGENCIES, OFFICERS, SESSIONS
+from storage.agencies import Officer as OfficerRow
 from storage.clients import CLIENTS, Client
 from storage.database import Reading
 from storage.keyring import Keyring
@@ -58,7 +58,7 @@ def caller_details(caller: Caller, **members: Any) -> dict[str, Any]:
 async def name_of(reading: Reading, actor: str) -> str:
     """Who asks: an officer, or an agency's system."""
     kind, _, row_id = actor.partition(":")
-    table: FactTable[agencies.Officer] | FactTable[Client] = CLIENTS if kind == "client" else OFFICERS
+    table: FactTable[OfficerRow] | FactTable[Client] = CLIENTS if kind == "client" else OFFICERS
     rows = await table.load(reading.raw, "id", [row_id])
     return rows[0].name
 

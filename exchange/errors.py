@@ -70,6 +70,8 @@ _TOKEN_ERRORS = {
     "BK-1012": "insufficient_scope",
     "BK-1015": "use_dpop_nonce",
 }
+# What is not counted by the hour of the clock: the oldest of three messages is an hour old after an hour at most.
+_RETRY_S = {"messages_spent": 3_600}
 # A body that is refused unread is not read to its end either.
 _LARGE_BODY_BYTES = 65_536
 # Where people come with a phone: they read a page, with the status of the problem and its number.
@@ -185,7 +187,8 @@ async def answer(request: Request, error: Exception) -> Response:
 async def _refused(request: Request, error: Exception) -> Response:
     reason = getattr(error, "reason", "")
     problem = problem_for(reason)
-    retry = {"Retry-After": str(_until_next_hour_s())} if problem.status == 429 else None  # noqa: PLR2004
+    retry_s = _RETRY_S.get(reason, _until_next_hour_s())
+    retry = {"Retry-After": str(retry_s)} if problem.status == HTTPStatus.TOO_MANY_REQUESTS else None
     return problem_response(request, problem, headers=retry)
 
 

@@ -129,12 +129,18 @@ async def retire(
 
     try:
         await _record(keyring, appender, "revoke" if revoked else "retire", purpose, kid, judge, apply)
-    finally:
-        rows = await listed(database)
-        living = {row.id for row in rows if row.retired_at is None}
-        for row in (known, spare):
-            if row is not None and row.id not in living:
-                await _forget(keyring, row)
+    except (
+        AccessRefused,
+        JudgeFailed,
+    ):  # a definite no; after anything else the act may stand, and its key is needed
+        if spare is not None:
+            await _forget(keyring, spare)
+        raise
+    rows = await listed(database)
+    living = {row.id for row in rows if row.retired_at is None}
+    for row in (known, spare):
+        if row is not None and row.id not in living:
+            await _forget(keyring, row)
     return rows
 
 

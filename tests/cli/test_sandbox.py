@@ -157,6 +157,7 @@ def test_keys_by_the_command_line(sandbox: Sandbox) -> None:
     refused = sandbox.run("keys", "retire", states["signing"])
     assert (refused.returncode, "BK-1013" in refused.stderr) == (1, True)
     assert sandbox.run("keys", "rotate", "--purpose", "paper").returncode == 2
+    assert sandbox.run("keys", "rotate", "--overlap-s", "999999999999").returncode == 2
     assert sandbox.run("keys", "retire", states["signing"], "--compromised").returncode == 0
     rows = {row.get("kid", "ledger"): row for row in json.loads(sandbox.run("keys", "list").stdout)}
     assert rows[states["signing"]]["state"] == "revoked"

@@ -44,24 +44,26 @@ async def test_one_reference_for_each_agency(world: World) -> None:
 async def test_anothers_reference_is_nobodys(world: World) -> None:
     """A33: told like one that was invented, and on record; nothing is stored."""
     officer, other = await world.officer(), await world.officer("POLRI")
-    mine = await world.enrols(officer)
+    mine, theirs = await world.enrols(officer), await world.enrols(other, phone=None)
     invented = new_id("sbj")
 
     async def asks(ref: str) -> list[httpx.Response]:
         headers = {"Content-Type": "image/jpeg", "Content-Digest": content_digest(JPEG)}
         wanted = {"subject_ref": ref, "service": OTHER_SERVICE}
+        by_party = {**wanted, "subject_ref": theirs, "parties": {"mother": [ref]}}
         parties = {"nik": NIK, "service": OTHER_SERVICE, "parties": {"mother": [ref]}}
         return [
             await other.post("/v1/readiness", json=wanted),
             await other.post("/v1/readiness", json=parties),
             await other.post(f"/v1/subjects/{ref}/documents?type=KTP", content=JPEG, headers=headers),
             await other.post("/v1/consent-requests", json={**wanted, "channel": "qr"}),
+            await other.post("/v1/consent-requests", json={**by_party, "channel": "qr"}),
         ]
 
     stolen, absent = await asks(mine), await asks(invented)
     assert [_said(answer) for answer in stolen] == [_said(answer) for answer in absent]
     assert {answer.status_code for answer in stolen} == {404}
-    reasons = [entry["result"].get("reason") for entry in await world.entries()][-8:]
+    reasons = [entry["result"].get("reason") for entry in await world.entries()][-10:]
     assert set(reasons) == {"subject_unknown"}
     assert (await world.stores(officer, mine)).status_code == 201
 
