@@ -46,14 +46,14 @@ SESSION_SETTINGS = {
 SERIAL_SETTINGS = SESSION_SETTINGS | {"enable_seqscan": "off"}
 READING_SETTINGS = SERIAL_SETTINGS | {"default_transaction_read_only": "on"}
 
-# A standby may not know a withdrawal yet, so none is ever spoken to (F27).
-SERVER_KIND = "primary"
+SERVER_KIND = "primary"  # a standby may not know a withdrawal yet, so none is ever spoken to (F27)
 COMMIT_PATIENCE_S = 6.0
-# A commit that waits for a standby must not be cancelled by the driver's timeout: PostgreSQL would report it as done.
-# (Its own statement_timeout does not reach into COMMIT.)
+# A commit that waits for a standby must not be cancelled by the driver's timeout, it would be reported as done. (PostgreSQL's
+# own statement_timeout does not reach into COMMIT.)
 _NO_CLIENT_TIMEOUT_S = 86_400.0
 
-CONNECTION_ERRORS: tuple[type[BaseException], ...] = (
+# A connection is lost, or cannot be had.
+CONNECTION_LOST: tuple[type[BaseException], ...] = (
     OSError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
@@ -63,11 +63,12 @@ CONNECTION_ERRORS: tuple[type[BaseException], ...] = (
     asyncpg.CrashShutdownError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.InternalClientError,  # the server's farewell has come and the end has not; or it is a standby
+)
+CONNECTION_ERRORS = (
+    *CONNECTION_LOST,
     asyncpg.QueryCanceledError,
     asyncpg.LockNotAvailableError,
-    # What asyncpg raises when the server's farewell has arrived and the end of the connection has not yet, and when a
-    # server is a standby.
-    asyncpg.InternalClientError,
     PoolTimeoutError,
 )
 
@@ -125,8 +126,13 @@ class Database:
             async with self._readers.acquire(timeout=POOL_TIMEOUT_S) as raw:
                 try:
                     yield Reading(raw)
-                except asyncpg.InternalClientError:
-                    raw.terminate()  # half closed: nobody shall be given it again
+                except CONNECTION_LOST:
+                    # Where one was lost the others were: none of them shall be given to anybody.
+                    with contextlib.suppress(
+                        asyncpg.InterfaceError
+                    ):  # the pool may have taken it back already
+                        raw.terminate()
+                    await self._readers.expire_connections()
                     raise
 
     async def _reader_pool(self) -> asyncpg.Pool:

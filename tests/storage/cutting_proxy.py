@@ -1,4 +1,4 @@
-"""A TCP proxy that cuts a PostgreSQL connection exactly before or after COMMIT reaches the server."""
+"""A TCP proxy that cuts a PostgreSQL connection exactly before or after COMMIT reaches the server, or when it is next used."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ class CuttingProxy:
         self._server: asyncio.Server | None = None
         self._port = 0
         self._writers: set[asyncio.StreamWriter] = set()
+        self._forgotten: set[asyncio.StreamWriter] = set()
+
+    def forget(self) -> None:
+        """What a lost firewall state or a dead host does: no connection that stands now is told, each ends when it is used."""
+        self._forgotten = set(self._writers)
 
     @contextlib.asynccontextmanager
     async def down(self) -> AsyncIterator[None]:
@@ -59,6 +64,8 @@ class CuttingProxy:
         back = asyncio.create_task(_pump(server, to_client, silenced))
         with contextlib.suppress(OSError):
             while chunk := await client.read(65536):
+                if to_client in self._forgotten:
+                    break
                 if self.cut and _COMMIT in chunk:
                     how, self.cut = self.cut, None
                     self.cuts += 1

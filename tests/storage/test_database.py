@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import asyncpg
 import pytest
 
 from storage.database import Database, plain_url
 from storage.errors import DatabaseUnavailable
+from tests.storage.cutting_proxy import CuttingProxy
 
 INSERT = "INSERT INTO site (id, name, zone) VALUES ('6472', 'Samarinda', 'Asia/Makassar')"
 
@@ -140,6 +142,26 @@ async def test_a_reader_that_was_cut_off_is_replaced(database: Database, databas
     await asyncio.sleep(0.05)  # the server's goodbye is on its way
     async with database.reading() as reading:
         assert await reading.raw.fetchval("SELECT 1") == 1
+
+
+async def test_one_lost_reader_tells_of_the_others(database_url: str) -> None:
+    """F24: five idle connections died unnoticed; one caller is told so, not five."""
+    async with CuttingProxy(database_url) as proxy:
+        database = Database(proxy.url)
+        try:
+            async with contextlib.AsyncExitStack() as held:
+                for _ in range(5):
+                    reading = await held.enter_async_context(database.reading())
+                    await reading.raw.fetchval("SELECT 1")
+            proxy.forget()
+            with pytest.raises(DatabaseUnavailable):
+                async with database.reading() as reading:
+                    await reading.raw.fetchval("SELECT 1")
+            for _ in range(5):
+                async with database.reading() as reading:
+                    assert await reading.raw.fetchval("SELECT 1") == 1
+        finally:
+            await database.close()
 
 
 async def test_a_reader_of_a_server_that_is_away() -> None:
