@@ -10,7 +10,7 @@ from typing import Protocol
 import pyotp
 
 from auth.facts import ActiveFact, AgencyFact
-from auth.grants import judge_agency
+from auth.grants import first_refusal, judge_agency
 from auth.verdict import ALLOWED, Refused, Verdict
 
 STEP_S = 30
@@ -81,13 +81,20 @@ def judge_sign_in(
     now: datetime,
 ) -> Verdict:
     """Every refusal reads the same outside; the ledger has the reason. While a name is locked nothing is right."""
+    password = ALLOWED if shown.password else Refused("sign_in_failed")
+    return first_refusal(
+        judge_standing(officer, agency, tries, now), password, judge_factor(factor, shown, now)
+    )
+
+
+def judge_standing(
+    officer: ActiveFact | None, agency: AgencyFact | None, tries: TriesFact | None, now: datetime
+) -> Verdict:
+    """Whatever way in is taken: an active officer of an active agency, whose name is not locked."""
     if officer is None or not officer.active or not judge_agency(agency, now).allowed:
         return Refused("sign_in_failed")
-    if tries is not None and tries.locked_until is not None and now < tries.locked_until:
-        return Refused("sign_in_locked")
-    if not shown.password:
-        return Refused("sign_in_failed")
-    return judge_factor(factor, shown, now)
+    locked = tries is not None and tries.locked_until is not None and now < tries.locked_until
+    return Refused("sign_in_locked") if locked else ALLOWED
 
 
 def judge_factor(factor: FactorFact | None, shown: Shown, now: datetime) -> Verdict:

@@ -19,9 +19,9 @@ from auth.links import browser_hash, form_token
 from auth.tokens import TokenDesk
 from auth.verdict import AccessRefused
 from exchange.background import Background
-from exchange.flows.sign_in import officer_of
 from exchange.pages import Pages
 from exchange.requirements.catalogue import Catalogue
+from exchange.sessions import officer_of
 from exchange.settings import Settings
 from storage.database import Database
 from storage.keyring import Keyring

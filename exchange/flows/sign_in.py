@@ -1,4 +1,4 @@
-"""An officer signs in and out.
+"""An officer signs in with a password.
 
 1. a name that was tried too often this minute is turned away, known or not
 2. verify the password in a bounded pool (argon2id is slow on purpose)
@@ -15,7 +15,7 @@ import hashlib
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 
@@ -23,21 +23,18 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from auth.callers import Officer, csrf_of, new_session_secret, session_of
-from auth.grants import judge_session
 from auth.sign_in import Shown, judge_sign_in, locked_until, step_of
-from auth.verdict import ALLOWED, AccessRefused, Verdict
+from auth.verdict import AccessRefused, Verdict
 from exchange.acts import recovery_hash
+from exchange.sessions import SignedIn, admit, officer_of
 from storage.agencies import (
     AGENCIES,
     FACTORS,
     OFFICERS,
-    SESSIONS,
     TRIES,
     SecondFactor,
-    Session,
     SignInTries,
     officer_by_username,
-    signed_in,
 )
 from storage.agencies import Officer as Row
 from storage.database import Database
@@ -60,15 +57,6 @@ class SignInBusy(Exception):
     """Too many passwords wait to be verified."""
 
     retry_after_s = 2
-
-
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    """``secret`` is the cookie's value: it is given once and kept nowhere."""
-
-    secret: str
-    csrf: str
-    officer: Officer
 
 
 async def sign_in(
@@ -138,10 +126,7 @@ async def _tried(
     unused = replace(shown, recovery=False)
 
     def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
-        if session_id is not None:
-            facts.put(SESSIONS, Session(session_id, row.id, row.agency_id, now, now, None))
-        if facts.get(TRIES, row.id) is not None:
-            facts.put(TRIES, SignInTries(row.id, 0, 0, None))
+        admit(facts, row, session_id, now)
         factor = facts.get(FACTORS, row.id)
         if factor is not None and factor.confirmed:
             facts.put(FACTORS, _after(factor, shown, used, now))
@@ -200,51 +185,6 @@ def _after(factor: SecondFactor, shown: Shown, used: str | None, now: datetime) 
         return replace(factor, recovery=Json(json.dumps(left)))
     step = step_of(shown.secret or "", shown.code, factor.last_step, now)
     return factor if step is None else replace(factor, last_step=step)
-
-
-async def officer_of(database: Database, session_id: str, *, now: datetime) -> Officer:
-    """Who a session belongs to. Raises ``AccessRefused`` when it ended or its officer or agency is suspended; each act is
-    judged once more in its own batch.
-    """
-    async with database.reading() as reading:
-        found = await signed_in(reading, session_id)
-    if found is None:
-        raise AccessRefused("session_ended")
-    session, officer, agency = found
-    judge_session(session, officer, agency, now).enforce()
-    return Officer(
-        id=officer.id,
-        name=officer.name,
-        agency_id=agency.id,
-        agency_code=agency.code,
-        site=agency.site,
-        counter=officer.counter,
-        role=officer.role,
-        session_id=session.id,
-    )
-
-
-async def sign_out(keyring: Keyring, appender: Appender, *, officer: Officer) -> None:
-    trail = keyring.site_trail()
-
-    def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
-        session = facts.get(SESSIONS, officer.session_id)
-        if session is not None and session.ended_at is None:
-            facts.put(SESSIONS, replace(session, ended_at=now))
-
-    await appender.submit(
-        Work(
-            kind="officer",
-            caller="",
-            trail=trail,
-            load=[Need(SESSIONS, officer.session_id)],
-            judge=lambda _facts, _now: ALLOWED,
-            apply=apply,
-            events=lambda _facts, _now, _verdict: [
-                Event("officer", trail, officer.actor, {"act": "sign_out", "agency": officer.agency_id})
-            ],
-        )
-    )
 
 
 async def hash_password(password: str) -> str:

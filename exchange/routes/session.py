@@ -7,9 +7,11 @@ from typing import Any
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
-from exchange.deps import CurrentOfficer, Wired, current_officer, session_cookie
+from exchange import sessions
+from exchange.deps import CurrentOfficer, Parts, Wired, current_officer, session_cookie
 from exchange.flows import second_factor, sign_in
 from exchange.schemas import Strict
+from exchange.sessions import SignedIn
 
 public = APIRouter(prefix="/v1", tags=["Officer"])
 router = APIRouter(prefix="/v1", tags=["Officer"], dependencies=[Depends(current_officer)])
@@ -32,18 +34,8 @@ class FirstCode(Strict):
     code: str = Field(max_length=20)
 
 
-@public.post("/session", status_code=201, operation_id="signIn", summary="Sign an officer in")
-async def sign_in_(parts: Wired, body: Credentials, response: Response) -> dict[str, Any]:
-    """Anyone with a username and password. Sets the session cookie; one entry, allowed or refused."""
-    signed = await sign_in.sign_in(
-        parts.database,
-        parts.keyring,
-        parts.appender,
-        parts.sign_ins,
-        username=body.username,
-        password=body.password,
-        code=body.code or "",
-    )
+def answered(parts: Parts, signed: SignedIn, response: Response) -> dict[str, Any]:
+    """Set the cookie and say who is signed in, whatever way in was taken."""
     secure = parts.settings.secure
     name = session_cookie(parts.settings)
     response.set_cookie(name, signed.secret, httponly=True, samesite="strict", secure=secure, path="/")
@@ -61,10 +53,25 @@ async def sign_in_(parts: Wired, body: Credentials, response: Response) -> dict[
     }
 
 
+@public.post("/session", status_code=201, operation_id="signIn", summary="Sign an officer in")
+async def sign_in_(parts: Wired, body: Credentials, response: Response) -> dict[str, Any]:
+    """Anyone with a username and password. Sets the session cookie; one entry, allowed or refused."""
+    signed = await sign_in.sign_in(
+        parts.database,
+        parts.keyring,
+        parts.appender,
+        parts.sign_ins,
+        username=body.username,
+        password=body.password,
+        code=body.code or "",
+    )
+    return answered(parts, signed, response)
+
+
 @router.delete("/session", status_code=204, operation_id="signOut", summary="Sign out")
 async def sign_out(parts: Wired, officer: CurrentOfficer, response: Response) -> None:
     """Ends the session everywhere at once; tickets bound to it die with it."""
-    await sign_in.sign_out(parts.keyring, parts.appender, officer=officer)
+    await sessions.sign_out(parts.keyring, parts.appender, officer=officer)
     response.delete_cookie(
         session_cookie(parts.settings), path="/", secure=parts.settings.secure, httponly=True
     )

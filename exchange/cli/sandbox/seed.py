@@ -14,7 +14,7 @@ from typing import Any
 from auth.callers import Officer
 from auth.scopes import SCOPES
 from auth.verdict import AccessRefused
-from exchange import uploads
+from exchange import sessions, uploads
 from exchange.answers import limits_of
 from exchange.app import wired
 from exchange.cli.sandbox.client_keys import client_key
@@ -168,7 +168,7 @@ class _Making:
         for citizen in self._world.citizens[len(done) :]:
             done.append(await _citizen(parts, signed.officer, citizen, self._world))
             self._keep()
-        await sign_in.sign_out(parts.keyring, parts.appender, officer=signed.officer)
+        await sessions.sign_out(parts.keyring, parts.appender, officer=signed.officer)
 
 
 def _credentials(person: Any) -> dict[str, Any]:

@@ -1,0 +1,81 @@
+"""An officer's session, whatever way in was taken: begun inside a batch, looked up, ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from auth.callers import Officer
+from auth.grants import judge_session
+from auth.verdict import ALLOWED, AccessRefused, Verdict
+from storage.agencies import SESSIONS, TRIES, Session, SignInTries, signed_in
+from storage.agencies import Officer as Row
+from storage.database import Database
+from storage.keyring import Keyring
+from storage.ledger.facts import Facts, Need
+from storage.ledger.log import Appender
+from storage.ledger.work import Event, Work
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """``secret`` is the cookie's value: it is given once and kept nowhere."""
+
+    secret: str
+    csrf: str
+    officer: Officer
+
+
+def admit(facts: Facts, row: Row, session_id: str | None, now: datetime) -> None:
+    """For the ``apply`` of a way in that loaded ``TRIES``: whoever got in starts counting anew. Without ``session_id`` the officer
+    is signed in already and has shown once more who sits there.
+    """
+    if session_id is not None:
+        facts.put(SESSIONS, Session(session_id, row.id, row.agency_id, now, now, None))
+    if facts.get(TRIES, row.id) is not None:
+        facts.put(TRIES, SignInTries(row.id, 0, 0, None))
+
+
+async def officer_of(database: Database, session_id: str, *, now: datetime) -> Officer:
+    """Who a session belongs to. Raises ``AccessRefused`` when it ended or its officer or agency is suspended; each act is
+    judged once more in its own batch.
+    """
+    async with database.reading() as reading:
+        found = await signed_in(reading, session_id)
+    if found is None:
+        raise AccessRefused("session_ended")
+    session, officer, agency = found
+    judge_session(session, officer, agency, now).enforce()
+    return Officer(
+        id=officer.id,
+        name=officer.name,
+        agency_id=agency.id,
+        agency_code=agency.code,
+        site=agency.site,
+        counter=officer.counter,
+        role=officer.role,
+        session_id=session.id,
+    )
+
+
+async def sign_out(keyring: Keyring, appender: Appender, *, officer: Officer) -> None:
+    trail = keyring.site_trail()
+
+    def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
+        session = facts.get(SESSIONS, officer.session_id)
+        if session is not None and session.ended_at is None:
+            facts.put(SESSIONS, replace(session, ended_at=now))
+
+    await appender.submit(
+        Work(
+            kind="officer",
+            caller="",
+            trail=trail,
+            load=[Need(SESSIONS, officer.session_id)],
+            judge=lambda _facts, _now: ALLOWED,
+            apply=apply,
+            events=lambda _facts, _now, _verdict: [
+                Event("officer", trail, officer.actor, {"act": "sign_out", "agency": officer.agency_id})
+            ],
+        )
+    )
