@@ -19,6 +19,8 @@ TRIES = 10
 FIRST_LOCK = timedelta(minutes=15)
 LONGEST_LOCK = timedelta(hours=24)
 RECOVERY_CODES = 10
+PASSWORD_CHARACTERS = 12
+DIFFERENT_CHARACTERS = 5
 
 
 class TriesFact(Protocol):
@@ -43,6 +45,13 @@ class Shown:
     code: str
     secret: str | None
     recovery: bool
+
+
+class InvitationFact(Protocol):
+    @property
+    def expires_at(self) -> datetime: ...
+    @property
+    def used_at(self) -> datetime | None: ...
 
 
 def new_secret() -> str:
@@ -122,3 +131,23 @@ def judge_confirmation(factor: FactorFact | None, secret: str, code: str, now: d
     return (
         ALLOWED if step_of(secret, code, factor.last_step, now) is not None else Refused("factor_code_wrong")
     )
+
+
+def judge_invitation(
+    invitation: InvitationFact | None, officer: ActiveFact | None, agency: AgencyFact | None, now: datetime
+) -> Verdict:
+    """Once, in time, by an officer who may sign in."""
+    if invitation is None or invitation.used_at is not None or now >= invitation.expires_at:
+        return Refused("invitation_unknown")
+    return judge_standing(officer, agency, None, now)
+
+
+def judge_password(password: str, username: str) -> Verdict:
+    """Length decides (NIST SP 800-63B); only what is no secret at all is refused beside it."""
+    plain = password.casefold()
+    weak = (
+        len(password) < PASSWORD_CHARACTERS
+        or len(set(plain)) < DIFFERENT_CHARACTERS
+        or username.casefold() in plain
+    )
+    return Refused("password_weak") if weak else ALLOWED

@@ -8,16 +8,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from auth.callers import Caller, Machine, Officer, counter_of
-from auth.grants import judge_machine, judge_session
-from auth.verdict import Verdict
-from storage.agencies import AGENCIES, OFFICERS, SESSIONS
+from auth.grants import first_refusal, judge_machine, judge_session
+from auth.roles import GOVERN, SERVE, judge_right, judge_strong
+from auth.verdict import ALLOWED, Verdict
+from storage.agencies import AGENCIES, FACTORS, OFFICERS, SESSIONS
 from storage.agencies import Officer as OfficerRow
 from storage.clients import CLIENTS, Client
 from storage.database import Reading
 from storage.keyring import Keyring
 from storage.ledger.facts import Facts, FactTable, Need
 from storage.ledger.log import Appender
-from storage.ledger.work import Event, Trail, Work
+from storage.ledger.work import Event, Settled, Trail, Work
 
 # A session's last use is written at most once a minute: an update for each request would double the writes.
 TOUCH_PERIOD = timedelta(minutes=1)
@@ -30,20 +31,22 @@ def caller_needs(caller: Caller) -> list[Need]:
     return [Need(SESSIONS, caller.session_id), Need(OFFICERS, caller.id), agency]
 
 
-def judged_caller(facts: Facts, caller: Caller, now: datetime) -> Verdict:
-    """Still there, still active, still allowed to ask for this; the agency too."""
+def judged_caller(facts: Facts, caller: Caller, now: datetime, right: str | None = SERVE) -> Verdict:
+    """Still there, still active, still allowed to ask for this; the agency too. ``right`` is what an officer's role must allow,
+    as it stands now; None for what every officer may.
+    """
     if isinstance(caller, Machine):
         agency = facts.get(AGENCIES, caller.agency_id)
         return judge_machine(facts.get(CLIENTS, caller.id), agency, caller.agency_id, caller.scope, now)
-    return _judged_officer(facts, caller, now)
+    row = facts.get(OFFICERS, caller.id)
+    may = ALLOWED if right is None else judge_right(row.role if row else "", right)
+    return first_refusal(_judged_officer(facts, caller, row, now), may)
 
 
-def _judged_officer(facts: Facts, officer: Officer, now: datetime) -> Verdict:
+def _judged_officer(facts: Facts, officer: Officer, row: OfficerRow | None, now: datetime) -> Verdict:
     """Notes the use of the session."""
     session = facts.get(SESSIONS, officer.session_id)
-    verdict = judge_session(
-        session, facts.get(OFFICERS, officer.id), facts.get(AGENCIES, officer.agency_id), now
-    )
+    verdict = judge_session(session, row, facts.get(AGENCIES, officer.agency_id), now)
     if verdict.allowed and session is not None and now - session.last_seen_at > TOUCH_PERIOD:
         facts.put(SESSIONS, replace(session, last_seen_at=now))
     return verdict
@@ -85,21 +88,51 @@ async def administer(
     load: Sequence[Need],
     judge: Callable[[Facts, datetime], Verdict],
     apply: Callable[[Facts, datetime, Verdict], None],
-) -> None:
-    """What an operator does from the command line: one batch item, one entry. Raises ``AccessRefused``."""
+    *,
+    by: Officer | None = None,
+    right: str = GOVERN,
+) -> Settled[Verdict]:
+    """What an operator does from the command line (``by`` None), or an officer whose role has ``right`` and who has a second
+    factor: one batch item, one entry. Raises ``AccessRefused``.
+    """
     trail = keyring.site_trail()
+    actor = by.actor if by else "operator"
+
+    def judged(facts: Facts, now: datetime) -> Verdict:
+        if by is None:
+            return judge(facts, now)
+        factor = facts.get(FACTORS, by.id)
+        strong = judge_strong(confirmed=factor is not None and factor.confirmed)
+        return first_refusal(judged_caller(facts, by, now, right), strong, judge(facts, now))
+
     settled = await appender.submit(
         Work(
             kind=kind,
-            caller="operator",
+            caller=actor,
             trail=trail,
-            load=load,
-            judge=judge,
+            load=[*load, *([*caller_needs(by), Need(FACTORS, by.id)] if by else [])],
+            judge=judged,
             apply=apply,
-            events=lambda _facts, _now, _verdict: [Event(kind, trail, "operator", details)],
+            events=lambda _facts, _now, _verdict: [
+                Event(kind, trail, actor, {**({"agency": by.agency_id} if by else {}), **details})
+            ],
         )
     )
     settled.verdict.enforce()
+    return settled
+
+
+async def demand_right(
+    keyring: Keyring, appender: Appender, officer: Officer, right: str, *, kind: str, act: str | None = None
+) -> None:
+    """At the door, by the role that the session was looked up with; what changes anything is judged once more in its batch. Who may
+    not stands in the ledger. Raises ``AccessRefused``.
+    """
+    verdict = judge_right(officer.role, right)
+    if not verdict.allowed:
+        details = caller_details(officer, act=act)
+        await appender.submit(refusal(kind, keyring.site_trail(), officer, verdict, details))
+        verdict.enforce()
 
 
 def recovery_hash(keyring: Keyring, officer_id: str, code: str) -> str:

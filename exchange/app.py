@@ -24,6 +24,7 @@ from exchange.pages import Pages
 from exchange.pages.views import Site
 from exchange.requirements.catalogue import load_catalogue
 from exchange.routes import (
+    administration,
     catalogue,
     consent,
     counter,
@@ -95,6 +96,8 @@ def create_app(settings: Settings) -> FastAPI:
         catalogue.router,
         session.public,
         session.router,
+        administration.public,
+        administration.router,
         counter.router,
         intake.router,
         papers.router,

@@ -18,9 +18,9 @@ from starlette.exceptions import HTTPException
 
 from auth.tokens import TokenRefused
 from auth.verdict import AccessRefused
-from exchange.flows.sign_in import SignInBusy
 from exchange.pages import CONTENT_SECURITY_POLICY
 from exchange.pages import views as pages
+from exchange.passwords import SignInBusy
 from exchange.problems import PROBLEMS, Problem, problem_for
 from exchange.requirements.numbers import NumberError
 from exchange.requirements.selection import NotRequired

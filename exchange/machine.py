@@ -15,9 +15,11 @@ from fastapi import Request
 from auth.authorization_details import read_details
 from auth.callers import Caller, Machine, same_text
 from auth.client_tokens import NONCE, Proof, verified_proof
-from auth.scopes import SCOPES
+from auth.roles import SERVE
+from auth.scopes import ACTS, SCOPES
 from auth.tokens import ACCESS, TokenRefused
 from auth.verdict import AccessRefused
+from exchange.acts import demand_right
 from exchange.deps import authorization_of, clock, current_officer, parts_of
 from exchange.errors import ProblemRaised
 from exchange.flows.admit_client import admit, refuse_scope
@@ -52,11 +54,15 @@ async def current_machine(request: Request, scope: str) -> Machine:
 
 
 def officer_or_machine(scope: str) -> Callable[[Request], Coroutine[Any, Any, Caller]]:
-    """The dependency of what an agency may do: a signed-in officer, or a machine whose token holds ``scope``."""
+    """The dependency of what an agency may do: an officer who serves at a counter, or a machine whose token holds ``scope``."""
 
     async def known(request: Request) -> Caller:
         if "authorization" not in request.headers:
-            return await current_officer(request)
+            officer = await current_officer(request)
+            if scope in ACTS:
+                parts = parts_of(request)
+                await demand_right(parts.keyring, parts.appender, officer, SERVE, kind=ACTS[scope])
+            return officer
         return await current_machine(request, scope)
 
     return known

@@ -8,11 +8,11 @@ from datetime import datetime
 from auth.callers import Officer
 from auth.grants import judge_session
 from auth.verdict import ALLOWED, AccessRefused, Verdict
-from storage.agencies import SESSIONS, TRIES, Session, SignInTries, signed_in
+from storage.agencies import FACTORS, SESSIONS, TRIES, SecondFactor, Session, SignInTries, signed_in
 from storage.agencies import Officer as Row
 from storage.database import Database
 from storage.keyring import Keyring
-from storage.ledger.facts import Facts, Need
+from storage.ledger.facts import Facts, Json, Need
 from storage.ledger.log import Appender
 from storage.ledger.work import Event, Work
 
@@ -34,6 +34,21 @@ def admit(facts: Facts, row: Row, session_id: str | None, now: datetime) -> None
         facts.put(SESSIONS, Session(session_id, row.id, row.agency_id, now, now, None))
     if facts.get(TRIES, row.id) is not None:
         facts.put(TRIES, SignInTries(row.id, 0, 0, None))
+
+
+def end_sessions(facts: Facts, officer_id: str, now: datetime, *, but: str = "") -> None:
+    """Whoever is in has to come in anew; for an ``apply`` that loaded the officer's ``SESSIONS``."""
+    for session in facts.group(SESSIONS, "officer_id", officer_id):
+        if session.ended_at is None and session.id != but:
+            facts.put(SESSIONS, replace(session, ended_at=now))
+
+
+def forget_factor(facts: Facts, officer_id: str, now: datetime) -> None:
+    """Nothing of it is left: who holds the lost phone cannot confirm it again."""
+    if facts.get(FACTORS, officer_id) is not None:
+        gone = SecondFactor(officer_id, b"", confirmed=False, last_step=0, recovery=Json("[]"))
+        facts.put(FACTORS, gone)
+        end_sessions(facts, officer_id, now)
 
 
 async def officer_of(database: Database, session_id: str, *, now: datetime) -> Officer:

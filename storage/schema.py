@@ -9,6 +9,7 @@ import asyncpg
 
 # Importing the nouns registers their tables.
 from storage import (
+    administration,
     agencies,
     clients,
     consents,
@@ -25,9 +26,21 @@ from storage.ledger import tables
 if TYPE_CHECKING:
     from alembic.config import Config
 
-TABLES = (agencies, clients, consents, documents, keyring, outbox, signing_keys, subjects, tickets, tables)
+TABLES = (
+    administration,
+    agencies,
+    clients,
+    consents,
+    documents,
+    keyring,
+    outbox,
+    signing_keys,
+    subjects,
+    tickets,
+    tables,
+)
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0008"
+HEAD = "0009"
 """The newest revision. Stated here, and compared with the files by a test, so that a start that has nothing to migrate
 does not load Alembic (0.9 s)."""
 

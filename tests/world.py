@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from exchange.app import create_app
 from exchange.cli.run import server_config
 from exchange.deps import Parts
-from exchange.flows import look_after, run_site
+from exchange.flows import look_after, run_officers, run_site
 from exchange.settings import Settings
 from storage.keyring import create_root_key
 
@@ -88,7 +88,7 @@ class World:
         """An officer of ``agency``, enrolled when new, signed in."""
         username = f"{name}.{agency.lower()}"
         with contextlib.suppress(Exception):
-            await run_site.add_officer(
+            await run_officers.add_officer(
                 self.parts.database,
                 self.parts.keyring,
                 self.parts.appender,
@@ -99,6 +99,9 @@ class World:
                 role="officer",
                 password_hash=PASSWORD_HASH,
             )
+        return await self.signs_in(username, agency)
+
+    async def signs_in(self, username: str, agency: str = "DPMPTSP") -> OfficerAt:
         client = self.browser()
         answer = await client.post("/v1/session", json={"username": username, "password": PASSWORD})
         assert answer.status_code == 201, answer.text

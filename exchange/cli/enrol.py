@@ -11,18 +11,19 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from auth.sign_in import judge_password
 from auth.verdict import AccessRefused
 from exchange.app import wired
 from exchange.cli import setup
 from exchange.deps import Parts
-from exchange.flows import run_site, second_factor, sign_in
-from exchange.problems import problem_for
+from exchange.flows import run_officers, run_site
+from exchange.passwords import hash_password
+from exchange.problems import PROBLEMS, problem_for
 from exchange.settings import Settings
 
 site_app = typer.Typer(no_args_is_help=True, help="Places of service.")
 agency_app = typer.Typer(no_args_is_help=True, help="Participating agencies.")
 officer_app = typer.Typer(no_args_is_help=True, help="Counter officers.")
-PASSWORD_CHARACTERS = 12
 _UNTIL = typer.Option(None, "--until", formats=["%Y-%m-%d"])
 _JSON = typer.Option(True, "--json", help="The only form there is.")
 
@@ -102,15 +103,18 @@ def add_officer(
     agency_id: str,
     counter: str,
     role: str = "officer",
-    password: str = typer.Option(..., prompt=True, hide_input=True, confirmation_prompt=True),
+    invite: bool = typer.Option(False, "--invite", help="Print a one-time setup code instead of asking."),
 ) -> None:
-    """The password is asked for, never an argument (at least 12 characters)."""
-    if len(password) < PASSWORD_CHARACTERS:
-        typer.echo(f"a password has at least {PASSWORD_CHARACTERS} characters", err=True)
+    """The password is asked for, never an argument (at least 12 characters); with --invite the officer chooses one with the code:
+    that is how the first administrators of a site come in (--role site_admin, two of them).
+    """
+    password = "" if invite else typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    if not invite and not judge_password(password, username).allowed:
+        typer.echo(PROBLEMS["BK-1021"].remedy_en, err=True)
         raise typer.Exit(1)
 
     async def add(parts: Parts) -> str:
-        return await run_site.add_officer(
+        officer_id = await run_officers.add_officer(
             parts.database,
             parts.keyring,
             parts.appender,
@@ -119,43 +123,66 @@ def add_officer(
             agency_id=agency_id,
             counter=counter,
             role=role,
-            password_hash=await sign_in.hash_password(password),
+            password_hash="" if invite else await hash_password(password),
         )
+        return await _invitation(parts, officer_id) if invite else officer_id
 
     typer.echo(with_parts(add))
 
 
+@officer_app.command("invite")
+def invite(username: str) -> None:
+    """A new setup code, for an officer who has not used the first one or forgot the password."""
+    typer.echo(_with_officer(username, _invitation))
+
+
+async def _invitation(parts: Parts, officer_id: str) -> str:
+    invited = await run_officers.invite(parts.keyring, parts.appender, officer_id=officer_id)
+    told = {"id": officer_id, "setup_code": invited.code, "expires_at": invited.expires_at.isoformat()}
+    return json.dumps(told, indent=2)
+
+
 @officer_app.command("list")
 def list_officers(_as_json: bool = _JSON) -> None:
-    rows = with_parts(lambda parts: run_site.list_officers(parts.database))
+    rows = with_parts(lambda parts: run_officers.list_officers(parts.database, parts.keyring, parts.appender))
     shown = [
         {
-            "id": row.id,
-            "username": row.username,
-            "agency": row.agency_id,
-            "counter": row.counter,
-            "active": row.active,
+            "id": row.id, "username": row.username, "agency": row.agency_id, "counter": row.counter,
+            "role": row.role, "active": row.active,
         }
         for row in rows
-    ]
+    ]  # fmt: skip
     typer.echo(json.dumps(shown, indent=2))
+
+
+@officer_app.command("appoint")
+def appoint(username: str, role: str) -> None:
+    """ROLE is officer, supervisor, agency_admin, dpo, auditor, operator or site_admin. Administrators do this in pairs, over the API."""
+    _with_officer(
+        username,
+        lambda parts, officer_id: run_officers.appoint(
+            parts.keyring, parts.appender, officer_id=officer_id, role=role
+        ),
+    )
 
 
 @officer_app.command("take-away-factor")
 def take_away_factor(username: str) -> None:
     """For an officer who lost the authenticator and the recovery codes: the password alone signs in until a new one is enrolled."""
-    with_parts(
-        lambda parts: second_factor.take_away(
-            parts.database, parts.keyring, parts.appender, username=username
-        )
+    _with_officer(
+        username,
+        lambda parts, officer_id: run_officers.take_away_factor(
+            parts.keyring, parts.appender, officer_id=officer_id
+        ),
     )
 
 
 @officer_app.command("unlock")
 def unlock(username: str) -> None:
     """Ten failed sign-ins lock a name for a quarter of an hour, and twice as long each time."""
-    with_parts(
-        lambda parts: second_factor.unlock(parts.database, parts.keyring, parts.appender, username=username)
+    _with_officer(
+        username,
+        lambda parts, officer_id: run_officers.unlock(parts.keyring, parts.appender, officer_id=officer_id),
     )
 
 
@@ -171,11 +198,19 @@ def resume_officer(username: str) -> None:
 
 
 def _set_officer(username: str, *, active: bool) -> None:
-    with_parts(
-        lambda parts: run_site.set_officer_active(
-            parts.database, parts.keyring, parts.appender, username=username, active=active
-        )
+    _with_officer(
+        username,
+        lambda parts, officer_id: run_officers.set_active(
+            parts.keyring, parts.appender, officer_id=officer_id, active=active
+        ),
     )
+
+
+def _with_officer(username: str, work: Callable[[Parts, str], Awaitable[Any]]) -> Any:
+    async def named(parts: Parts) -> Any:
+        return await work(parts, await run_officers.id_of(parts.database, username))
+
+    return with_parts(named)
 
 
 def with_parts(work: Callable[[Parts], Awaitable[Any]]) -> Any:

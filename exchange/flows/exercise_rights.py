@@ -17,6 +17,7 @@ from typing import Any
 from auth.callers import Officer
 from auth.grants import CONSENT_CHANGES, changed, factor_passed, judge_consent, judge_withdrawal
 from auth.links import code_hash
+from auth.roles import WITHDRAW
 from auth.tokens import TokenDesk
 from auth.verdict import ALLOWED, AccessRefused, Refused, Verdict
 from exchange.acts import caller_needs, judged_caller
@@ -217,7 +218,7 @@ async def withdraw(
 
 def _caller_verdict(facts: Facts, by: Officer | Holder, consent: Consent | None, now: datetime) -> Verdict:
     if isinstance(by, Officer):
-        verdict = judged_caller(facts, by, now)
+        verdict = judged_caller(facts, by, now, WITHDRAW)
         if verdict.allowed and consent is not None and consent.agency_id != by.agency_id:
             return Refused("consent_of_another_agency")
         return verdict

@@ -1,4 +1,4 @@
-"""Administration: sites, agencies, what they offer, their officers. Who may act is a judged fact, so enrolling and
+"""Administration: sites, agencies, what they offer. Who may act is a judged fact, so enrolling and
 suspending are batch items with entries, also when an operator does them from the command line.
 """
 
@@ -8,28 +8,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from auth.callers import Officer
+from auth.grants import first_refusal
+from auth.roles import STOP, judge_over_site
 from auth.verdict import ALLOWED, Refused, Verdict
 from exchange.acts import administer
 from storage.agencies import (
     AGENCIES,
     OFFICERS,
     Agency,
-    Officer,
     Site,
     all_agencies,
-    all_officers,
     all_sites,
     name_document_types,
     offer,
-    officer_by_username,
 )
 from storage.database import Database
-from storage.ids import new_id
 from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
-
-ROLES = ("officer", "supervisor")
 
 
 async def publish_catalogue(database: Database, document_types: Mapping[str, str]) -> None:
@@ -73,85 +70,23 @@ async def offer_services(database: Database, *, agency_id: str, services: Sequen
         await offer(transaction, agency_id, services)
 
 
-async def add_officer(
-    database: Database,
-    keyring: Keyring,
-    appender: Appender,
-    *,
-    username: str,
-    name: str,
-    agency_id: str,
-    counter: str,
-    role: str,
-    password_hash: str,
-) -> str:
-    """Returns the officer's id. Raises ``AccessRefused`` for a taken username, an unknown agency or role."""
-    async with database.reading() as reading:
-        taken = await officer_by_username(reading, username)
-    officer = Officer(new_id("off"), username, name, agency_id, counter, role, password_hash, active=True)
-
-    def judge(facts: Facts, _now: datetime) -> Verdict:
-        if role not in ROLES:
-            return Refused("role_unknown")
-        if taken is not None:
-            return Refused("username_taken")
-        return ALLOWED if facts.get(AGENCIES, agency_id) is not None else Refused("agency_unknown")
-
-    await administer(
-        keyring, appender, "officer", {"act": "add", "officer": officer.id, "agency": agency_id, "role": role},
-        [Need(AGENCIES, agency_id), Need(OFFICERS, officer.id)], judge,
-        lambda facts, _now, _verdict: facts.put(OFFICERS, officer),
-    )  # fmt: skip
-    return officer.id
-
-
-async def set_officer_active(
-    database: Database, keyring: Keyring, appender: Appender, *, username: str, active: bool
+async def set_agency_active(
+    keyring: Keyring, appender: Appender, *, agency_id: str, active: bool, by: Officer | None = None
 ) -> None:
-    """Suspend or resume; effective from the next batch on every replica. Raises ``AccessRefused``."""
-    async with database.reading() as reading:
-        row = await officer_by_username(reading, username)
-    officer_id = row.id if row else ""
+    """Suspend or resume a whole agency; an officer (``by``) only suspends: resuming takes two persons. Raises ``AccessRefused``."""
 
     def judge(facts: Facts, _now: datetime) -> Verdict:
-        return ALLOWED if facts.get(OFFICERS, officer_id) is not None else Refused("officer_unknown")
-
-    def apply(facts: Facts, _now: datetime, _verdict: Verdict) -> None:
-        if (officer := facts.get(OFFICERS, officer_id)) is not None:
-            facts.put(OFFICERS, replace(officer, active=active))
-
-    act = "resume" if active else "suspend"
-    await administer(
-        keyring,
-        appender,
-        "officer",
-        {"act": act, "officer": officer_id},
-        [Need(OFFICERS, officer_id)],
-        judge,
-        apply,
-    )
-
-
-async def set_agency_active(keyring: Keyring, appender: Appender, *, agency_id: str, active: bool) -> None:
-    """Suspend or resume a whole agency. Raises ``AccessRefused``."""
-
-    def judge(facts: Facts, _now: datetime) -> Verdict:
-        return ALLOWED if facts.get(AGENCIES, agency_id) is not None else Refused("agency_unknown")
+        row = facts.get(OFFICERS, by.id) if by else None
+        known = ALLOWED if facts.get(AGENCIES, agency_id) is not None else Refused("agency_unknown")
+        return known if row is None else first_refusal(judge_over_site(row.role), known)
 
     def apply(facts: Facts, _now: datetime, _verdict: Verdict) -> None:
         if (agency := facts.get(AGENCIES, agency_id)) is not None:
             facts.put(AGENCIES, replace(agency, active=active))
 
-    act = "resume" if active else "suspend"
-    await administer(
-        keyring,
-        appender,
-        "agency",
-        {"act": act, "agency": agency_id},
-        [Need(AGENCIES, agency_id)],
-        judge,
-        apply,
-    )
+    details = {"act": "resume" if active else "suspend", "agency": agency_id}
+    needs = [Need(AGENCIES, agency_id)]
+    await administer(keyring, appender, "agency", details, needs, judge, apply, by=by, right=STOP)
 
 
 async def set_agreement(
@@ -178,8 +113,3 @@ async def list_sites(database: Database) -> list[Site]:
 async def list_agencies(database: Database) -> list[Agency]:
     async with database.reading() as reading:
         return await all_agencies(reading)
-
-
-async def list_officers(database: Database) -> list[Officer]:
-    async with database.reading() as reading:
-        return await all_officers(reading)

@@ -21,16 +21,14 @@ from auth.sign_in import (
     new_secret,
     step_of,
 )
-from auth.verdict import ALLOWED, Refused, Verdict
-from exchange.acts import administer, caller_needs, judged_caller, recovery_hash
+from auth.verdict import Verdict
+from exchange.acts import caller_needs, judged_caller, recovery_hash
+from exchange.sessions import end_sessions
 from storage.agencies import (
     FACTORS,
     OFFICERS,
     SESSIONS,
-    TRIES,
     SecondFactor,
-    SignInTries,
-    officer_by_username,
 )
 from storage.database import Database
 from storage.keyring import SITE, Keyring, seal_field
@@ -89,57 +87,10 @@ async def confirm(
         if factor is not None:
             step = step_of(secret, code, factor.last_step, now) or 0
             facts.put(FACTORS, replace(factor, confirmed=True, last_step=step, recovery=hashes))
-            _end_sessions(facts, officer.id, now, but=officer.session_id)
+            end_sessions(facts, officer.id, now, but=officer.session_id)
 
     await _submit(keyring, appender, officer, "confirm_factor", judge, apply)
     return codes
-
-
-async def take_away(database: Database, keyring: Keyring, appender: Appender, *, username: str) -> None:
-    """An operator, for an officer who lost the authenticator and the codes. Raises ``AccessRefused``."""
-    await _by_operator(database, keyring, appender, username, "take_away_factor", unlock=False)
-
-
-async def unlock(database: Database, keyring: Keyring, appender: Appender, *, username: str) -> None:
-    """An operator, for a name that was locked by failed sign-ins. Raises ``AccessRefused``."""
-    await _by_operator(database, keyring, appender, username, "unlock", unlock=True)
-
-
-async def _by_operator(
-    database: Database, keyring: Keyring, appender: Appender, username: str, act: str, *, unlock: bool
-) -> None:
-    async with database.reading() as reading:
-        row = await officer_by_username(reading, username)
-    officer_id = row.id if row else ""
-
-    def judge(facts: Facts, _now: datetime) -> Verdict:
-        return ALLOWED if facts.get(OFFICERS, officer_id) is not None else Refused("officer_unknown")
-
-    def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
-        factor = facts.get(FACTORS, officer_id)
-        if unlock:
-            facts.put(TRIES, SignInTries(officer_id, 0, 0, None))
-        elif factor is not None:
-            # Nothing of it is left: who holds the lost phone cannot confirm it again. Its sessions end.
-            facts.put(
-                FACTORS, SecondFactor(officer_id, b"", confirmed=False, last_step=0, recovery=Json("[]"))
-            )
-            _end_sessions(facts, officer_id, now)
-
-    needs = [
-        Need(OFFICERS, officer_id),
-        Need(FACTORS, officer_id),
-        Need(TRIES, officer_id),
-        Need(SESSIONS, officer_id, "officer_id"),
-    ]
-    await administer(keyring, appender, "officer", {"act": act, "officer": officer_id}, needs, judge, apply)
-
-
-def _end_sessions(facts: Facts, officer_id: str, now: datetime, *, but: str = "") -> None:
-    """Whoever signed in without the factor has to show it now."""
-    for session in facts.group(SESSIONS, "officer_id", officer_id):
-        if session.ended_at is None and session.id != but:
-            facts.put(SESSIONS, replace(session, ended_at=now))
 
 
 async def _submit(
@@ -161,7 +112,9 @@ async def _submit(
                 Need(FACTORS, officer.id),
                 Need(SESSIONS, officer.id, "officer_id"),
             ],
-            judge=lambda facts, now: first_refusal(judged_caller(facts, officer, now), judge(facts, now)),
+            judge=lambda facts, now: first_refusal(
+                judged_caller(facts, officer, now, None), judge(facts, now)
+            ),
             apply=apply,
             events=lambda _facts, _now, _verdict: [
                 Event("officer", trail, officer.actor, {"act": act, "agency": officer.agency_id})

@@ -14,18 +14,14 @@ import asyncio
 import hashlib
 import json
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
-from functools import cache
-
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 
 from auth.callers import Officer, csrf_of, new_session_secret, session_of
 from auth.sign_in import Shown, judge_sign_in, locked_until, step_of
 from auth.verdict import AccessRefused, Verdict
 from exchange.acts import recovery_hash
+from exchange.passwords import verified
 from exchange.sessions import SignedIn, admit, officer_of
 from storage.agencies import (
     AGENCIES,
@@ -44,19 +40,8 @@ from storage.ledger.log import Appender
 from storage.ledger.refusals import RefusalBudget
 from storage.ledger.work import Event, Settled, Work
 
-# RFC 9106, the library's low-memory profile; two threads leave a core for everything else.
-HASHER = PasswordHasher()
-_POOL = ThreadPoolExecutor(max_workers=2, thread_name_prefix="argon2")
-_waiting = 0
-MAX_WAITING = 64
 ATTEMPTS_PER_MINUTE = 10
 REFUSED_AFTER_S = 0.25
-
-
-class SignInBusy(Exception):
-    """Too many passwords wait to be verified."""
-
-    retry_after_s = 2
 
 
 async def sign_in(
@@ -79,7 +64,7 @@ async def sign_in(
     try:
         async with database.reading() as reading:
             row = await officer_by_username(reading, username)
-        matches = await _verify(row.password_hash if row else None, password)
+        matches = await verified(row.password_hash if row else None, password)
         if row is None:
             raise AccessRefused("sign_in_failed")
         secret = new_session_secret()
@@ -99,7 +84,7 @@ async def reauthenticate(
     """Before a sensitive act: whoever sits at an open session is its owner. Counted with the sign-ins. Raises ``AccessRefused``."""
     async with database.reading() as reading:
         row = (await OFFICERS.load(reading.raw, "id", [officer.id]))[0]
-    matches = await _verify(row.password_hash, password)
+    matches = await verified(row.password_hash, password)
     await _tried(database, keyring, appender, row, matches, code, "reauthenticate", None)
 
 
@@ -185,32 +170,3 @@ def _after(factor: SecondFactor, shown: Shown, used: str | None, now: datetime) 
         return replace(factor, recovery=Json(json.dumps(left)))
     step = step_of(shown.secret or "", shown.code, factor.last_step, now)
     return factor if step is None else replace(factor, last_step=step)
-
-
-async def hash_password(password: str) -> str:
-    return await asyncio.get_running_loop().run_in_executor(_POOL, HASHER.hash, password)
-
-
-@cache
-def _nobody() -> str:
-    """A hash to compare with when there is no such officer: an unknown name costs the same time (A61)."""
-    return HASHER.hash("nobody has this password")
-
-
-async def _verify(stored: str | None, password: str) -> bool:
-    """Raises ``SignInBusy`` when too many passwords wait already (A64): the pool is slow on purpose."""
-    global _waiting  # noqa: PLW0603 - counts what waits for the pool beside it
-
-    def verify() -> bool:
-        try:
-            return HASHER.verify(stored or _nobody(), password)
-        except (VerificationError, InvalidHashError):
-            return False
-
-    if _waiting >= MAX_WAITING:
-        raise SignInBusy
-    _waiting += 1
-    try:
-        return await asyncio.get_running_loop().run_in_executor(_POOL, verify)
-    finally:
-        _waiting -= 1

@@ -80,6 +80,7 @@ _REASONS: dict[str, str] = {
     "officer_suspended": "Akun petugas sedang dihentikan.",
     "client_suspended": "Sistem instansi sedang dihentikan.",
     "scope_missing": "Sistem instansi tidak berhak meminta ini.",
+    "role_missing": "Peran petugas tidak mengizinkan tindakan ini.",
     "proof_used": "Bukti pengirim sudah pernah dipakai.",
     "agreement_lapsed": "Perjanjian instansi sudah berakhir.",
     "agency_suspended": "Akses instansi sedang dihentikan.",

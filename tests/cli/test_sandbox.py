@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 from typer.testing import CliRunner
@@ -253,6 +254,24 @@ def test_administration(sandbox: Sandbox) -> None:
     assert sandbox.run("officer", "suspend", "bpn.1").returncode == 0
     assert sandbox.run("officer", "suspend", "nobody").returncode == 1
     assert sandbox.run("agency", "suspend", "BPN@6472").returncode == 0
+
+
+def test_the_first_administrators_choose_their_passwords(sandbox: Sandbox) -> None:
+    """A one-time setup code, printed once; any role may be given from the command line."""
+    options = ("Kepala Contoh", "DPMPTSP@6472", "Kantor", "--role", "site_admin", "--invite")
+    told = json.loads(sandbox.run("officer", "add", "kepala", *options).stdout)
+    origin = sandbox.facts()["origin"]
+    body = {"code": told["setup_code"], "password": "kata sandi yang panjang"}
+    assert httpx.post(f"{origin}/v1/invitation", json=body).json() == {"username": "kepala"}
+    assert httpx.post(f"{origin}/v1/invitation", json=body).status_code == 403
+    signed = httpx.post(f"{origin}/v1/session", json={"username": "kepala", "password": body["password"]})
+    assert (signed.status_code, signed.json()["officer"]["role"]) == (201, "site_admin")
+    assert sandbox.run("officer", "appoint", "kepala", "king").returncode == 1
+    assert sandbox.run("officer", "appoint", "kepala", "auditor").returncode == 0
+    again = json.loads(sandbox.run("officer", "invite", "kepala").stdout)
+    assert again["setup_code"] != told["setup_code"]
+    roles = {row["username"]: row["role"] for row in json.loads(sandbox.run("officer", "list").stdout)}
+    assert roles["kepala"] == "auditor"
 
 
 def test_two_sandboxes_side_by_side(sandbox: Sandbox, tmp_path: Path) -> None:

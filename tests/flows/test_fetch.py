@@ -201,14 +201,13 @@ async def test_database_gone_and_back(world: World) -> None:
 
 async def test_suspension_is_immediate(world: World) -> None:
     """A15: an officer who was suspended cannot redeem a ticket from before."""
-    from exchange.flows import run_site
+    from exchange.flows import run_officers
 
     officer = await world.officer()
     _, ticket = await world.consented(officer)
     parts = world.parts
-    await run_site.set_officer_active(
-        parts.database, parts.keyring, parts.appender, username=officer.username, active=False
-    )
+    officer_id = await run_officers.id_of(parts.database, officer.username)
+    await run_officers.set_active(parts.keyring, parts.appender, officer_id=officer_id, active=False)
     assert _code(await world.fetches(officer, ticket)) == (403, "BK-1004")
     assert (await _last(world))["reason"] == "officer_suspended"
 

@@ -15,7 +15,7 @@ from auth.sign_in import FIRST_LOCK, LONGEST_LOCK, STEP_S, locked_until, step_of
 from auth.verdict import AccessRefused
 from exchange.app import at_work
 from exchange.deps import Parts
-from exchange.flows import second_factor, sign_in
+from exchange.flows import run_officers, sign_in
 from storage.ledger.refusals import RefusalBudget
 from tests.world import PASSWORD, OfficerAt, World
 
@@ -117,7 +117,9 @@ async def test_only_the_owner_enrols_one(world: World) -> None:
     _, recovery, _ = await _enrolled(world, officer)
     again = await officer.post("/v1/session/totp", json={"password": PASSWORD, "code": recovery[0]})
     assert (again.status_code, again.json()["code"]) == (409, "BK-1008")
-    await second_factor.take_away(parts.database, parts.keyring, parts.appender, username=officer.username)
+    await run_officers.take_away_factor(
+        parts.keyring, parts.appender, officer_id=await run_officers.id_of(parts.database, officer.username)
+    )
     officer = await world.officer()  # its session had ended
     typed = await _signs_in(world, officer, recovery[1])  # what is typed beside it is not looked at
     assert typed.status_code == 201
@@ -138,7 +140,9 @@ async def test_a_factor_that_was_taken_away_is_gone(world: World) -> None:
     other = await world.officer()
     totp, _, step = await _enrolled(world, officer)
     assert (await other.get("/v1/services")).status_code == 401  # signed in without it
-    await second_factor.take_away(parts.database, parts.keyring, parts.appender, username=officer.username)
+    await run_officers.take_away_factor(
+        parts.keyring, parts.appender, officer_id=await run_officers.id_of(parts.database, officer.username)
+    )
     assert (await officer.get("/v1/services")).status_code == 401
     thief = await world.officer()  # with the password that they know, even
     for code in (totp.at((step + 1) * STEP_S), ""):
@@ -180,7 +184,9 @@ async def test_ten_failures_lock_a_name_everywhere(world: World) -> None:
     async with parts.database.reading() as reading:
         until = await reading.raw.fetchval("SELECT locked_until FROM sign_in_tries")
     assert until - datetime.now(UTC) > FIRST_LOCK * 2 - timedelta(minutes=1)
-    await second_factor.unlock(parts.database, parts.keyring, parts.appender, username=officer.username)
+    await run_officers.unlock(
+        parts.keyring, parts.appender, officer_id=await run_officers.id_of(parts.database, officer.username)
+    )
     assert await _tries(parts, officer, PASSWORD) == "in"
     assert [await _tries(parts, officer, "guess") for _ in range(9)] == ["sign_in_failed"] * 9
     assert await _tries(parts, officer, PASSWORD) == "in"  # and nine slips are forgiven

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from exchange.flows import run_site
+from exchange.flows import run_officers, run_site
 from tests.world import JPEG, NIK, PASSWORD, World
 
 READS = ("/v1/services", "/v1/services/DPMPTSP.NIB", "/v1/document-types")
@@ -64,7 +64,7 @@ async def test_a_right_password_is_forgiven(world: World) -> None:
 
 async def test_too_many_passwords_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A64: the pool is bounded, and so is its queue: 503 with Retry-After, not a queue without end."""
-    monkeypatch.setattr("exchange.flows.sign_in.MAX_WAITING", 2)
+    monkeypatch.setattr("exchange.passwords.MAX_WAITING", 2)
     calls = (
         world.client.post("/v1/session", json={"username": f"orang.{number}", "password": "x"})
         for number in range(12)
@@ -100,9 +100,8 @@ async def test_the_suspended_read_nothing_and_enrol_nobody(world: World, whom: s
     officer = await world.officer()
     parts = world.parts
     if whom == "officer":
-        await run_site.set_officer_active(
-            parts.database, parts.keyring, parts.appender, username=officer.username, active=False
-        )
+        officer_id = await run_officers.id_of(parts.database, officer.username)
+        await run_officers.set_active(parts.keyring, parts.appender, officer_id=officer_id, active=False)
     else:
         await run_site.set_agency_active(
             parts.keyring, parts.appender, agency_id=officer.agency, active=False

@@ -14,6 +14,7 @@ import pytest
 
 from auth.scopes import SCOPES
 from tests.backend import Backend
+from tests.flows.test_administration import Admin, admin, id_of, signed_in
 from tests.rules.test_openapi import PUBLIC, _operations
 from tests.world import (
     ANSWERS,
@@ -28,46 +29,79 @@ from tests.world import (
     content_digest,
 )
 
-CALLERS = ("nobody", "officer", "client", "plain token")
-# nobody: no credential. officer, client: of the agency that "ours" means, the client with every scope and DPoP.
-# plain token: of that client, a bearer token. The status that each gets; 4xx leaves everything as it was.
+CALLERS = ("nobody", "officer", "admin", "auditor", "client", "plain token")
+# nobody: no credential. officer, admin (its administrator, with a second factor), client: of the agency that "ours" means, the
+# client with every scope and DPoP. auditor: over the whole site, of another agency. plain token: of that client, a bearer token.
+# The status that each gets; 4xx leaves everything as it was.
 TABLE = """
-operation            whose               nobody  officer  client  plain token
-listServices         ours                401     200      200     200
-getService           ours                401     200      200     200
-listDocumentTypes    ours                401     200      200     200
-enrolCitizen         ours                401     200      200     403
-checkReadiness       ours                401     200      200     403
-checkReadiness       another agency's    401     404      404     403
-checkReadiness       nobody's            401     404      404     403
-checkReadiness       another service     401     403      403     403
-takeInDocument       ours                401     200      200     403
-takeInDocument       another agency's    401     404      404     403
-takeInDocument       nobody's            401     404      404     403
-requestConsent       ours                401     201      201     403
-requestConsent       another agency's    401     404      404     403
-requestConsent       nobody's            401     404      404     403
-requestConsent       another service     401     403      403     403
-getConsentRequest    ours                401     200      200     403
-getConsentRequest    another agency's    401     404      404     403
-getConsentRequest    nobody's            401     404      404     403
-issueTicket          ours                401     201      201     403
-issueTicket          another agency's    401     404      404     403
-issueTicket          nobody's            401     404      404     403
-issueTicket          another citizen's   401     404      404     403
-getDocumentContent   another agency's    401     404      401     401
-getDocumentContent   another citizen's   401     404      404     401
-getDocumentContent   nobody's            401     404      404     401
-getDocumentContent   ours                401     200      200     401
-withdrawConsent      another agency's    401     404      401     401
-withdrawConsent      nobody's            401     404      401     401
-withdrawConsent      ours                401     200      401     401
-beginTotp            ours                401     201      401     401
-confirmTotp          ours                401     422      401     401
-signOut              ours                401     204      401     401
+operation            whose               nobody  officer  admin  auditor  client  plain token
+listServices         ours                401     200      200    200      200     200
+getService           ours                401     200      200    200      200     200
+listDocumentTypes    ours                401     200      200    200      200     200
+enrolCitizen         ours                401     200      403    403      200     403
+checkReadiness       ours                401     200      403    403      200     403
+checkReadiness       another agency's    401     404      403    403      404     403
+checkReadiness       nobody's            401     404      403    403      404     403
+checkReadiness       another service     401     403      403    403      403     403
+takeInDocument       ours                401     200      403    403      200     403
+takeInDocument       another agency's    401     404      403    403      404     403
+takeInDocument       nobody's            401     404      403    403      404     403
+requestConsent       ours                401     201      403    403      201     403
+requestConsent       another agency's    401     404      403    403      404     403
+requestConsent       nobody's            401     404      403    403      404     403
+requestConsent       another service     401     403      403    403      403     403
+getConsentRequest    ours                401     200      403    403      200     403
+getConsentRequest    another agency's    401     404      403    403      404     403
+getConsentRequest    nobody's            401     404      403    403      404     403
+issueTicket          ours                401     201      403    403      201     403
+issueTicket          another agency's    401     404      403    403      404     403
+issueTicket          nobody's            401     404      403    403      404     403
+issueTicket          another citizen's   401     404      403    403      404     403
+getDocumentContent   another agency's    401     404      404    404      401     401
+getDocumentContent   another citizen's   401     404      404    404      404     401
+getDocumentContent   nobody's            401     404      404    404      404     401
+getDocumentContent   ours                401     200      404    404      200     401
+withdrawConsent      another agency's    401     404      403    403      401     401
+withdrawConsent      nobody's            401     404      403    403      401     401
+withdrawConsent      ours                401     200      403    403      401     401
+listOfficers         ours                401     403      200    200      401     401
+addOfficer           another agency's    401     403      404    403      401     401
+addOfficer           nobody's            401     403      404    403      401     401
+addOfficer           ours                401     403      201    403      401     401
+inviteOfficer        another agency's    401     403      404    403      401     401
+inviteOfficer        nobody's            401     403      404    403      401     401
+inviteOfficer        ours                401     403      403    403      401     401
+unlockOfficer        another agency's    401     403      404    403      401     401
+unlockOfficer        nobody's            401     403      404    403      401     401
+unlockOfficer        ours                401     403      204    403      401     401
+suspendOfficer       another agency's    401     403      404    403      401     401
+suspendOfficer       nobody's            401     403      404    403      401     401
+resumeOfficer        another agency's    401     403      404    403      401     401
+resumeOfficer        nobody's            401     403      404    403      401     401
+resumeOfficer        ours                401     403      204    403      401     401
+suspendAgency        another agency's    401     403      403    403      401     401
+suspendAgency        nobody's            401     403      403    403      401     401
+suspendAgency        ours                401     403      403    403      401     401
+listProposals        ours                401     403      200    200      401     401
+propose              another agency's    401     403      404    403      401     401
+propose              nobody's            401     403      404    403      401     401
+approve              another agency's    401     403      404    403      401     401
+approve              nobody's            401     403      404    403      401     401
+reject               another agency's    401     403      404    403      401     401
+reject               nobody's            401     403      404    403      401     401
+listAdministration   ours                401     403      200    200      401     401
+beginTotp            ours                401     201      409    201      401     401
+confirmTotp          ours                401     422      422    422      401     401
+signOut              ours                401     204      204    204      401     401
 """
+_ALL = ("ours", "another agency's", "another citizen's", "nobody's")
 # A ticket of another session: whoever shows it is no known caller (ARCHITECTURE, Decisions).
-NO_ENTRY = {("getDocumentContent", "another agency's", "officer")}
+NO_ENTRY = {
+    ("getDocumentContent", whose, caller)
+    for whose, caller in [
+        ("another agency's", "officer"), *((whose, caller) for whose in _ALL for caller in ("admin", "auditor")),
+    ]
+}  # fmt: skip
 NOBODYS = "01JD0000000000000000000000"
 ELSEWHERE = "POLRI"
 OTHER_SERVICE = "POLRI.SKCK_BARU"
@@ -88,6 +122,7 @@ class Side:
     """One agency: its people, and what is theirs."""
 
     officer: OfficerAt
+    admin: Admin
     backend: Backend
     subject: str
     consent: str
@@ -101,13 +136,19 @@ class Cast:
     ours: Side
     theirs: Side
     other_document: str  # of another citizen, granted to our agency too
+    auditor: OfficerAt
+    people: dict[str, str]  # whose -> an officer's id
+    proposals: dict[str, str]
 
     async def calls(self, caller: str, method: str, path: str, **sent: Any) -> httpx.Response:
         if caller == "nobody":
             return await self.world.client.request(method, path, **sent)
-        if caller == "officer":
-            headers = {"X-CSRF-Token": self.ours.officer.csrf, **sent.pop("headers", {})}
-            return await self.ours.officer.client.request(method, path, headers=headers, **sent)
+        people = {"officer": self.ours.officer, "admin": self.ours.admin.at, "auditor": self.auditor}
+        if (at := people.get(caller)) is not None:
+            if "password" in sent.get("json", {}) and caller == "admin":
+                sent["json"] |= self.ours.admin.again()
+            headers = {"X-CSRF-Token": at.csrf, **sent.pop("headers", {})}
+            return await at.client.request(method, path, headers=headers, **sent)
         if caller == "client":
             return await self.ours.backend.calls(method, path, **sent)
         token = await self.ours.backend.token(scope="catalog.read")
@@ -123,9 +164,10 @@ class Cast:
             "another citizen's": self.other_document, "nobody's": f"d_{NOBODYS}",
         }  # fmt: skip
         path = f"/v1/documents/{documents[whose]}/versions/1/content"
-        if caller == "officer":
+        people = {"officer": self.ours.officer, "admin": self.ours.admin.at, "auditor": self.auditor}
+        if caller in people:
             headers = {"Authorization": f"Bearer {by_session['ticket']}"}
-            return await self.ours.officer.get(path, headers=headers)
+            return await people[caller].get(path, headers=headers)
         if caller == "client":
             by_key = await side.backend.ticket(side.consent)
             return await self.ours.backend.calls("GET", path, by_key["ticket"])
@@ -142,7 +184,8 @@ async def _side(world: World, agency: str, service: str, client_id: str) -> Side
     await world.allows(asked["link"])
     state = (await officer.get(f"/v1/consent-requests/{asked['id']}")).json()
     document = stored.json()["document_id"]
-    return Side(officer, backend, subject, state["consent_id"], asked["id"], document)
+    boss = await admin(world, f"admin.{agency.lower()}", agency=agency)
+    return Side(officer, boss, backend, subject, state["consent_id"], asked["id"], document)
 
 
 @pytest.fixture
@@ -151,13 +194,25 @@ async def cast(world: World) -> Cast:
     theirs = await _side(world, ELSEWHERE, OTHER_SERVICE, "polri-skck")
     # The consent of a paper that both may read would hide a mistake: theirs is another version of it.
     _, ticket = await world.consented(ours.officer, OTHER_NIK, JPEG + b"2")
-    return Cast(world, ours, theirs, ticket["documents"][0]["document_id"])
+    auditor = await signed_in(world, "auditor", "auditor", "IMIGRASI")
+    people = {
+        "ours": await id_of(world, await world.officer(name="kedua")),
+        "another agency's": await id_of(world, theirs.officer),
+        "nobody's": f"off_{NOBODYS}",
+    }
+    sent = {"act": "appoint", "target": people["another agency's"], "role": "dpo", **theirs.admin.again()}
+    proposed = (await theirs.admin.at.post("/v1/proposals", json=sent)).json()["id"]
+    proposals = {"another agency's": proposed, "nobody's": f"pr_{NOBODYS}"}
+    return Cast(world, ours, theirs, ticket["documents"][0]["document_id"], auditor, people, proposals)
 
 
 def _call(cast: Cast, operation: str, whose: str) -> tuple[str, str, dict[str, Any]]:
     """Method, address and body of an operation that is in order but for whose it is about."""
     nobody = Side(
-        cast.ours.officer, cast.ours.backend, *(f"{kind}_{NOBODYS}" for kind in ("sbj", "c", "cr", "d"))
+        cast.ours.officer,
+        cast.ours.admin,
+        cast.ours.backend,
+        *(f"{kind}_{NOBODYS}" for kind in ("sbj", "c", "cr", "d")),
     )
     side = {"another agency's": cast.theirs, "nobody's": nobody}.get(whose, cast.ours)
     service = OTHER_SERVICE if whose == "another service" else SERVICE
@@ -169,7 +224,25 @@ def _call(cast: Cast, operation: str, whose: str) -> tuple[str, str, dict[str, A
         "content": JPEG, "params": {"type": "KTP"},
         "headers": {"Content-Type": "image/jpeg", "Content-Digest": content_digest(JPEG)},
     }  # fmt: skip
+    person, proposal = f"/v1/officers/{cast.people.get(whose)}", f"/v1/proposals/{cast.proposals.get(whose)}"
+    agencies = {"another agency's": f"{ELSEWHERE}@6472", "nobody's": "TIDAKADA@6472"}
+    agency = agencies.get(whose, "DPMPTSP@6472")
+    added = {"username": "petugas-lain", "name": "Petugas", "counter": "9", "agency": agency}
+    again = {"password": PASSWORD}
+    proposed = {"act": "appoint", "target": cast.people.get(whose), "role": "dpo", **again}
     calls: dict[str, tuple[str, str, dict[str, Any]]] = {
+        "listOfficers": ("GET", "/v1/officers", {}),
+        "addOfficer": ("POST", "/v1/officers", {"json": added}),
+        "inviteOfficer": ("POST", f"{person}/invitation", {}),
+        "unlockOfficer": ("POST", f"{person}/unlocking", {}),
+        "suspendOfficer": ("POST", f"{person}/suspension", {}),
+        "resumeOfficer": ("DELETE", f"{person}/suspension", {}),
+        "suspendAgency": ("POST", f"/v1/agencies/{agency}/suspension", {}),
+        "listProposals": ("GET", "/v1/proposals", {}),
+        "propose": ("POST", "/v1/proposals", {"json": proposed}),
+        "approve": ("POST", f"{proposal}/approval", {"json": again}),
+        "reject": ("POST", f"{proposal}/rejection", {}),
+        "listAdministration": ("GET", "/v1/administration", {}),
         "listServices": ("GET", "/v1/services", {}),
         "getService": ("GET", f"/v1/services/{SERVICE}", {}),
         "listDocumentTypes": ("GET", "/v1/document-types", {}),

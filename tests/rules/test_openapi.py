@@ -17,6 +17,7 @@ from tests.world import World
 
 PUBLIC = {
     ("POST", "/v1/session"): "the way in: needs a password, is refused without one",
+    ("POST", "/v1/invitation"): "needs a one-time code that an administrator handed over",
     ("GET", "/p/{code}"): "a citizen's link: the code is the credential, and tells nothing before the factor",
     ("POST", "/p/{code}"): "the same",
     ("GET", "/w/{code}"): "the same",
@@ -61,6 +62,9 @@ VALUES = {
     "request_id": "cr_01JD0000000000000000000000",
     "consent_id": "c_01JD0000000000000000000000",
     "document_id": "d_01JD0000000000000000000000",
+    "officer_id": "off_01JD0000000000000000000000",
+    "proposal_id": "pr_01JD0000000000000000000000",
+    "agency_id": "DPMPTSP@6472",
     "version": "1",
 }
 METHODS = {"get", "put", "post", "delete", "patch", "head", "options", "trace"}

@@ -28,10 +28,12 @@ from exchange.flows import (
     give_consent,
     look_after,
     prove_self,
+    run_officers,
     run_site,
     sign_in,
     take_in,
 )
+from exchange.passwords import hash_password
 from exchange.records import Terms
 from exchange.requirements.numbers import parse_nik
 from exchange.uploads import Body, Paper
@@ -97,7 +99,7 @@ async def open_counter(parts: Parts) -> Counter:
             services=[row.code for row in parts.catalogue.services.values() if row.agency == AGENCY],
         )
     username, password = f"bench.{secrets.token_hex(4)}", secrets.token_urlsafe(16)
-    await run_site.add_officer(
+    await run_officers.add_officer(
         parts.database,
         parts.keyring,
         parts.appender,
@@ -106,7 +108,7 @@ async def open_counter(parts: Parts) -> Counter:
         agency_id=f"{AGENCY}@{SITE}",
         counter="Loket 1",
         role="officer",
-        password_hash=await sign_in.hash_password(password),
+        password_hash=await hash_password(password),
     )
     signed = await sign_in.sign_in(
         parts.database, parts.keyring, parts.appender, parts.sign_ins, username=username, password=password

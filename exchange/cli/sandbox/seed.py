@@ -21,7 +21,8 @@ from exchange.cli.sandbox.client_keys import client_key
 from exchange.cli.sandbox.facts import DRAFT, FACTS, read_draft, read_facts, write_facts
 from exchange.cli.sandbox.families import Citizen, World, sandbox_world
 from exchange.deps import Parts, clock, today_at
-from exchange.flows import enrol, run_clients, run_site, sign_in, take_in
+from exchange.flows import enrol, run_clients, run_officers, run_site, sign_in, take_in
+from exchange.passwords import hash_password
 from exchange.requirements.numbers import parse_nik
 from exchange.settings import Settings, SettingsRefused
 
@@ -107,7 +108,7 @@ class _Making:
         parts = self._parts
         for person, row in zip(self._world.officers, self._draft["officers"], strict=True):
             with _already("username_taken"):
-                await run_site.add_officer(
+                await run_officers.add_officer(
                     parts.database,
                     parts.keyring,
                     parts.appender,
@@ -116,7 +117,7 @@ class _Making:
                     agency_id=person.agency,
                     counter=person.counter,
                     role=person.role,
-                    password_hash=await sign_in.hash_password(row["password"]),
+                    password_hash=await hash_password(row["password"]),
                 )
 
     async def _clients(self) -> None:

@@ -1,0 +1,68 @@
+"""What an officer's role allows: deny by default, nothing but what stands in this table."""
+
+from __future__ import annotations
+
+from auth.verdict import ALLOWED, Refused, Verdict
+
+SERVE = "serve"
+"""The counter's work: enrol, look, take in, ask, fetch."""
+WITHDRAW = "withdraw"
+"""Stop a consent for a citizen who asks for it."""
+OVERSEE = "oversee"
+"""See who works where and what the limits stopped."""
+UNLOCK = "unlock"
+"""Open a name that failed sign-ins have locked."""
+STAFF = "staff"
+"""Add officers, resume them, propose what takes two persons."""
+STOP = "stop"
+"""Suspend, at once and alone: stopping must not wait for a second person."""
+INSPECT = "inspect"
+"""Read what administrators did."""
+GOVERN = "govern"
+"""Agencies, and whoever is put over the whole site."""
+
+# Who administers reads nobody's papers, and who reads papers administers nothing.
+ROLES: dict[str, frozenset[str]] = {
+    "officer": frozenset({SERVE, WITHDRAW}),
+    "supervisor": frozenset({SERVE, WITHDRAW, OVERSEE, UNLOCK}),
+    "agency_admin": frozenset({OVERSEE, UNLOCK, STAFF, STOP, INSPECT}),
+    "dpo": frozenset({WITHDRAW, OVERSEE, INSPECT}),
+    "auditor": frozenset({OVERSEE, INSPECT}),
+    "operator": frozenset({OVERSEE, UNLOCK, STOP}),
+    "site_admin": frozenset({OVERSEE, UNLOCK, STAFF, STOP, INSPECT, GOVERN}),
+}
+AT_THE_COUNTER = frozenset({"officer", "supervisor"})
+WHOLE_SITE = frozenset({"auditor", "operator", "site_admin"})
+
+
+def judge_right(role: str, right: str) -> Verdict:
+    """An unknown role may nothing."""
+    return ALLOWED if right in ROLES.get(role, frozenset()) else Refused("role_missing")
+
+
+def judge_reach_over(role: str, own_agency: str, agency: str | None) -> Verdict:
+    """Whose officers are they? Those of another agency are told like those that do not exist (None)."""
+    if agency is not None and (agency == own_agency or role in WHOLE_SITE):
+        return ALLOWED
+    return Refused("officer_unknown")
+
+
+def judge_over_site(role: str) -> Verdict:
+    return ALLOWED if role in WHOLE_SITE else Refused("role_missing")
+
+
+def judge_appointment(role: str, given: str) -> Verdict:
+    """Only who governs the site puts somebody over the whole of it."""
+    if given not in ROLES:
+        return Refused("role_unknown")
+    return judge_right(role, GOVERN if given in WHOLE_SITE else STAFF)
+
+
+def judge_second_person(proposed_by: str, decided_by: str) -> Verdict:
+    """Four eyes: nobody approves what they proposed (A63)."""
+    return Refused("second_person_needed") if proposed_by == decided_by else ALLOWED
+
+
+def judge_strong(*, confirmed: bool) -> Verdict:
+    """Who administers has a second factor: a password that was read over a shoulder must not appoint anybody."""
+    return ALLOWED if confirmed else Refused("second_factor_needed")

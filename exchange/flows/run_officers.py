@@ -1,0 +1,222 @@
+"""Officers: added, suspended, resumed, unlocked, by an operator from the command line or by an administrator (``by``).
+
+What one person could misuse to become somebody else is not here: that takes two (``exchange.flows.four_eyes``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from auth.callers import Officer
+from auth.grants import first_refusal
+from auth.links import code_hash, new_code
+from auth.roles import (
+    AT_THE_COUNTER,
+    OVERSEE,
+    ROLES,
+    STAFF,
+    STOP,
+    UNLOCK,
+    WHOLE_SITE,
+    judge_reach_over,
+)
+from auth.verdict import ALLOWED, Refused, Verdict
+from exchange.acts import administer, demand_right
+from exchange.sessions import end_sessions, forget_factor
+from storage.administration import INVITATIONS, Invitation
+from storage.agencies import (
+    AGENCIES,
+    FACTORS,
+    OFFICERS,
+    SESSIONS,
+    TRIES,
+    SignInTries,
+    all_officers,
+    officer_by_username,
+)
+from storage.agencies import Officer as Row
+from storage.database import Database
+from storage.ids import new_id
+from storage.keyring import Keyring
+from storage.ledger.facts import Facts, Need
+from storage.ledger.log import Appender
+
+INVITATION_LIFE = timedelta(hours=72)
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """``code`` is told once: with it the officer chooses a password."""
+
+    officer_id: str
+    code: str
+    expires_at: datetime
+
+
+def new_invitation(keyring: Keyring) -> tuple[str, str]:
+    """(code, what is kept of it)."""
+    key = keyring.site("link")
+    code = new_code(key)
+    return code, (code_hash(key, code) or b"").hex()
+
+
+async def add_officer(
+    database: Database,
+    keyring: Keyring,
+    appender: Appender,
+    *,
+    username: str,
+    name: str,
+    agency_id: str,
+    counter: str,
+    role: str,
+    password_hash: str,
+    by: Officer | None = None,
+) -> str:
+    """Returns the officer's id. An administrator adds officers and supervisors of the own agency; every other role is given by two
+    persons. Raises ``AccessRefused`` for a taken username, an unknown agency or role.
+    """
+    async with database.reading() as reading:
+        taken = await officer_by_username(reading, username)
+    officer = Row(new_id("off"), username, name, agency_id, counter, role, password_hash, active=True)
+
+    def judge(facts: Facts, _now: datetime) -> Verdict:
+        verdicts = [
+            ALLOWED if role in ROLES else Refused("role_unknown"),
+            ALLOWED if taken is None else Refused("username_taken"),
+            ALLOWED if facts.get(AGENCIES, agency_id) is not None else Refused("agency_unknown"),
+        ]
+        if by is not None:
+            verdicts.insert(0, _over(facts, by, agency_id))
+            verdicts.append(ALLOWED if role in AT_THE_COUNTER else Refused("second_person_needed"))
+        return first_refusal(*verdicts)
+
+    await administer(
+        keyring, appender, "officer", {"act": "add", "officer": officer.id, "agency": agency_id, "role": role},
+        [Need(AGENCIES, agency_id), Need(OFFICERS, officer.id)], judge,
+        lambda facts, _now, _verdict: facts.put(OFFICERS, officer), by=by, right=STAFF,
+    )  # fmt: skip
+    return officer.id
+
+
+async def invite(
+    keyring: Keyring, appender: Appender, *, officer_id: str, by: Officer | None = None
+) -> Invited:
+    """A one-time code with which an officer who has no password yet chooses one. Raises ``AccessRefused``."""
+    code, hashed = new_invitation(keyring)
+
+    def judge(facts: Facts, _now: datetime) -> Verdict:
+        officer = facts.get(OFFICERS, officer_id)
+        has_none = officer is None or not officer.password_hash
+        fresh = ALLOWED if has_none or by is None else Refused("second_person_needed")
+        return first_refusal(_known(facts, by, officer_id), fresh)
+
+    def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
+        facts.put(INVITATIONS, Invitation(hashed, officer_id, now + INVITATION_LIFE, None))
+
+    details = {"act": "invite", "officer": officer_id}
+    needs = [Need(OFFICERS, officer_id), Need(INVITATIONS, hashed)]
+    settled = await administer(keyring, appender, "officer", details, needs, judge, apply, by=by, right=STAFF)
+    return Invited(officer_id, code, settled.receipt.at + INVITATION_LIFE)
+
+
+async def set_active(
+    keyring: Keyring, appender: Appender, *, officer_id: str, active: bool, by: Officer | None = None
+) -> None:
+    """Suspend or resume; effective from the next batch on every replica. Raises ``AccessRefused``."""
+
+    def change(facts: Facts, _now: datetime) -> None:
+        if (officer := facts.get(OFFICERS, officer_id)) is not None:
+            facts.put(OFFICERS, replace(officer, active=active))
+
+    act, right = ("resume", STAFF) if active else ("suspend", STOP)
+    await _changed(keyring, appender, officer_id, act, change, by, right)
+
+
+async def unlock(keyring: Keyring, appender: Appender, *, officer_id: str, by: Officer | None = None) -> None:
+    """For a name that was locked by failed sign-ins. Raises ``AccessRefused``."""
+
+    def change(facts: Facts, _now: datetime) -> None:
+        facts.put(TRIES, SignInTries(officer_id, 0, 0, None))
+
+    await _changed(keyring, appender, officer_id, "unlock", change, by, UNLOCK)
+
+
+async def take_away_factor(keyring: Keyring, appender: Appender, *, officer_id: str) -> None:
+    """An operator, for an officer who lost the authenticator and the codes. Raises ``AccessRefused``."""
+
+    def change(facts: Facts, now: datetime) -> None:
+        forget_factor(facts, officer_id, now)
+
+    await _changed(keyring, appender, officer_id, "take_away_factor", change, None, STAFF)
+
+
+async def appoint(keyring: Keyring, appender: Appender, *, officer_id: str, role: str) -> None:
+    """An operator gives a role. Raises ``AccessRefused``."""
+
+    def change(facts: Facts, now: datetime) -> None:
+        if (officer := facts.get(OFFICERS, officer_id)) is not None and role in ROLES:
+            facts.put(OFFICERS, replace(officer, role=role))
+            end_sessions(facts, officer_id, now)
+
+    known = ALLOWED if role in ROLES else Refused("role_unknown")
+    await _changed(keyring, appender, officer_id, "appoint", change, None, STAFF, known, role=role)
+
+
+async def _changed(
+    keyring: Keyring,
+    appender: Appender,
+    officer_id: str,
+    act: str,
+    change: Callable[[Facts, datetime], None],
+    by: Officer | None,
+    right: str,
+    before: Verdict = ALLOWED,
+    **more: str,
+) -> None:
+    needs = [
+        Need(OFFICERS, officer_id),
+        Need(FACTORS, officer_id),
+        Need(TRIES, officer_id),
+        Need(SESSIONS, officer_id, "officer_id"),
+    ]
+    await administer(
+        keyring, appender, "officer", {"act": act, "officer": officer_id, **more}, needs,
+        lambda facts, _now: first_refusal(before, _known(facts, by, officer_id)),
+        lambda facts, now, _verdict: change(facts, now), by=by, right=right,
+    )  # fmt: skip
+
+
+def _known(facts: Facts, by: Officer | None, officer_id: str) -> Verdict:
+    """The officer exists; for an administrator: among those that are the administrator's."""
+    officer = facts.get(OFFICERS, officer_id)
+    if by is None:
+        return ALLOWED if officer is not None else Refused("officer_unknown")
+    return _over(facts, by, officer.agency_id if officer else None)
+
+
+def _over(facts: Facts, by: Officer, agency_id: str | None) -> Verdict:
+    row = facts.get(OFFICERS, by.id)
+    return judge_reach_over(row.role if row else "", by.agency_id, agency_id)
+
+
+async def id_of(database: Database, username: str) -> str:
+    """Empty when nobody has this name: the batch refuses it."""
+    async with database.reading() as reading:
+        row = await officer_by_username(reading, username)
+    return row.id if row else ""
+
+
+async def list_officers(
+    database: Database, keyring: Keyring, appender: Appender, *, by: Officer | None = None
+) -> list[Row]:
+    """Those of the own agency, or all for who is over the whole site. Raises ``AccessRefused``."""
+    if by is not None:
+        await demand_right(keyring, appender, by, OVERSEE, kind="officer", act="look_at_officers")
+    async with database.reading() as reading:
+        rows = await all_officers(reading)
+    if by is None or by.role in WHOLE_SITE:
+        return rows
+    return [row for row in rows if row.agency_id == by.agency_id]
