@@ -93,21 +93,6 @@ def judge_machine(
     return first_refusal(judge_agency(agency, now), may_ask)
 
 
-def judge_budget(used: int, limit: int) -> Verdict:
-    """At most ``limit`` an hour: an officer who looks at everybody is stopped and stands in the ledger."""
-    return ALLOWED if used < limit else Refused("budget_spent")
-
-
-def judge_reach(citizens: int, limit: int) -> Verdict:
-    """How many different people were looked at in this hour, with this act."""
-    return ALLOWED if citizens <= limit else Refused("citizens_spent")
-
-
-def judge_sequence(followed: int, limit: int) -> Verdict:
-    """How many numbers in this hour were the next to one typed before."""
-    return ALLOWED if followed <= limit else Refused("numbers_in_sequence")
-
-
 def judge_messages(sent: Sequence[datetime], now: datetime) -> Verdict:
     """Three messages an hour from one agency to one citizen: more is a flood."""
     recent = [at for at in sent if now - at < timedelta(hours=1)]

@@ -80,6 +80,10 @@ def limits_of(parts: Parts) -> Limits:
         citizens_per_client=settings.citizens_per_client_hour,
         citizens_per_agency=settings.citizens_per_agency_hour,
         sequential=settings.sequential_numbers_per_hour,
+        hours=settings.hours,
+        outside_hours=settings.citizens_outside_hours,
+        times_own_mean=settings.citizens_times_own_mean,
+        zone=parts.zone,
     )
 
 

@@ -17,7 +17,7 @@ from exchange import errors
 from exchange.background import Background
 from exchange.deps import Parts, clock
 from exchange.edge import Edge
-from exchange.flows import run_site, tidy_up, turn_keys
+from exchange.flows import run_site, tell_supervisors, tidy_up, turn_keys
 from exchange.flows.sign_in import ATTEMPTS_PER_MINUTE
 from exchange.outbound import notify
 from exchange.pages import Pages
@@ -52,6 +52,7 @@ from storage.vault import Vault
 TIDY_PERIOD_S = 20.0
 KEYS_PERIOD_S = 1.0  # a revoked key ends on every replica within this (A16)
 MAIL_PERIOD_S = 1.0
+ALERTS_PERIOD_S = 5.0  # within a minute at the supervisors (A62)
 LOG_NAME = "akses"
 _log = logging.getLogger("berkas.app")
 
@@ -203,6 +204,16 @@ def _loops(parts: Parts) -> None:
             _log.info("signing keys turned", extra={"keys": len(now)})
             kept = now
 
+    async def tell() -> None:
+        await tell_supervisors.tell(
+            parts.database,
+            parts.keyring,
+            parts.appender,
+            site=parts.site_name,
+            zone=parts.zone,
+            now=clock(),
+        )
+
     sender = notify.sender_for(parts.settings)
 
     async def send() -> None:
@@ -210,6 +221,7 @@ def _loops(parts: Parts) -> None:
 
     parts.background.repeat(reap, TIDY_PERIOD_S)
     parts.background.repeat(turn, KEYS_PERIOD_S)
+    parts.background.repeat(tell, ALERTS_PERIOD_S)
     parts.background.repeat(sweep, TIDY_PERIOD_S)
     parts.background.repeat(
         send, MAIL_PERIOD_S if parts.settings.mode == "production" else MAIL_PERIOD_S / 10

@@ -209,6 +209,8 @@ REASONS: dict[str, str] = {
     "citizens_spent": "BK-1007",
     "messages_spent": "BK-2038",
     "numbers_in_sequence": "BK-1007",
+    "outside_hours": "BK-1007",
+    "above_own_mean": "BK-1007",
     "access_token_invalid": "BK-1010",
     "proof_invalid": "BK-1011",
     "proof_used": "BK-1011",

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from exchange.opening import OpeningHours
+
 SAMPLE_SECRETS = frozenset({"minioadmin", "changeme", "password", "secret", "admin", "berkas", "postgres"})
 
 
@@ -22,7 +24,13 @@ CEILINGS = {
     "citizens_per_client_hour": 6_000,
     "citizens_per_agency_hour": 20_000,
     "sequential_numbers_per_hour": 10,
+    "citizens_outside_hours": 30,
+    "citizens_times_own_mean": 10,
 }
+
+
+# When nobody says otherwise; the sandbox is always open.
+PRODUCTION_HOURS = "mon-sat 06:00-20:00"
 
 
 class Settings(BaseSettings):
@@ -53,6 +61,9 @@ class Settings(BaseSettings):
     citizens_per_client_hour: int = Field(default=600, gt=0)
     citizens_per_agency_hour: int = Field(default=1_500, gt=0)
     sequential_numbers_per_hour: int = Field(default=3, gt=0)
+    opening_hours: str = ""
+    citizens_outside_hours: int = Field(default=3, ge=0)
+    citizens_times_own_mean: int = Field(default=3, gt=0)
     request_life_counter_s: int = Field(default=15 * 60, gt=0)
     request_life_message_s: int = Field(default=24 * 3600, gt=0)
     consent_life_days: int = Field(default=30, gt=0, le=90)
@@ -63,6 +74,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _safe(self) -> Settings:
+        if self.opening_hours:
+            OpeningHours.parse(self.opening_hours)
         if self.mode == "production":
             for name in ("database_url", "s3_endpoint", "s3_access_key", "s3_secret_key", "root_key"):
                 if not getattr(self, name):
@@ -79,6 +92,12 @@ class Settings(BaseSettings):
                 if getattr(self, name) > most:
                     raise SettingsRefused(f"BERKAS_{name.upper()} is above {most}: too much for production")
         return self
+
+    @property
+    def hours(self) -> OpeningHours | None:
+        """None: always open."""
+        text = self.opening_hours or (PRODUCTION_HOURS if self.mode == "production" else "")
+        return OpeningHours.parse(text) if text else None
 
     @property
     def host(self) -> str:

@@ -54,7 +54,9 @@ class Agency:
 
 @dataclass(frozen=True, slots=True)
 class Officer:
-    """``password_hash`` is an argon2id string (RFC 9106)."""
+    """``password_hash`` is an argon2id string (RFC 9106), empty until a password was chosen; ``email`` where notices go, sealed under
+    the site's trail key, empty for nowhere.
+    """
 
     id: str
     username: str
@@ -64,6 +66,7 @@ class Officer:
     role: str
     password_hash: str
     active: bool
+    email: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,10 @@ async def all_agencies(reading: Reading) -> list[Agency]:
 async def all_officers(reading: Reading) -> list[Officer]:
     rows = await reading.raw.fetch("SELECT id FROM officer ORDER BY username")
     return await OFFICERS.load(reading.raw, "id", [row["id"] for row in rows])
+
+
+async def officers_of(reading: Reading, agency_id: str) -> list[Officer]:
+    return await OFFICERS.load(reading.raw, "agency_id", [agency_id])
 
 
 async def offered_services(reading: Reading, agency_id: str) -> set[str]:

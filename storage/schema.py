@@ -15,6 +15,7 @@ from storage import (
     consents,
     documents,
     keyring,
+    limits,
     outbox,
     signing_keys,
     subjects,
@@ -33,6 +34,7 @@ TABLES = (
     consents,
     documents,
     keyring,
+    limits,
     outbox,
     signing_keys,
     subjects,
@@ -40,7 +42,7 @@ TABLES = (
     tables,
 )
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0009"
+HEAD = "0010"
 """The newest revision. Stated here, and compared with the files by a test, so that a start that has nothing to migrate
 does not load Alembic (0.9 s)."""
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from storage.database import Reading, Transaction
+from storage.database import Reading
 from storage.ledger.facts import FactTable
 
 
@@ -35,32 +35,8 @@ class TicketUse:
     proofs: str
 
 
-@dataclass(frozen=True, slots=True)
-class HourlyBudget:
-    """How many looks an officer has had in one hour; ``id`` is ``<officer>/<yyyy-mm-ddThh>``."""
-
-    id: str
-    used: int
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """Somebody looked at a citizen, or typed a number; ``id`` is ``<who>/<yyyy-mm-ddThh>/<whom>``. Forgotten after a day."""
-
-    id: str
-    at: datetime
-
-
-SEEN = FactTable(Seen, "seen")
-sa.Index("ix_seen_at", SEEN.table.c.at)
 USES = FactTable(TicketUse, "ticket_use")
 sa.Index("ix_ticket_use_open", USES.table.c.due_at, postgresql_where=USES.table.c.open)
-BUDGETS = FactTable(HourlyBudget, "hourly_budget")
-
-
-async def forget_seen(transaction: Transaction) -> None:
-    """Rows of hours that are over. No judge asks for them any more, so no batch holds one."""
-    await transaction.raw.execute("DELETE FROM seen WHERE at < clock_timestamp() - interval '1 day'")
 
 
 def use_id(ticket_id: str, document_id: str, version: int) -> str:

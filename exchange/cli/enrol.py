@@ -103,6 +103,7 @@ def add_officer(
     agency_id: str,
     counter: str,
     role: str = "officer",
+    email: str = typer.Option("", help="Where a supervisor is told of what a limit stopped."),
     invite: bool = typer.Option(False, "--invite", help="Print a one-time setup code instead of asking."),
 ) -> None:
     """The password is asked for, never an argument (at least 12 characters); with --invite the officer chooses one with the code:
@@ -124,6 +125,7 @@ def add_officer(
             counter=counter,
             role=role,
             password_hash="" if invite else await hash_password(password),
+            email=email,
         )
         return await _invitation(parts, officer_id) if invite else officer_id
 
@@ -153,6 +155,17 @@ def list_officers(_as_json: bool = _JSON) -> None:
         for row in rows
     ]  # fmt: skip
     typer.echo(json.dumps(shown, indent=2))
+
+
+@officer_app.command("set-email")
+def set_email(username: str, email: str) -> None:
+    """Where this officer is told of what a limit stopped; an empty one for nowhere."""
+    _with_officer(
+        username,
+        lambda parts, officer_id: run_officers.set_email(
+            parts.keyring, parts.appender, officer_id=officer_id, email=email
+        ),
+    )
 
 
 @officer_app.command("appoint")

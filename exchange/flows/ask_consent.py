@@ -132,7 +132,7 @@ async def ask(
             for row in facts.group(REQUESTS, "subject_ref", subject_ref)
             if row.agency_id == caller.agency_id and "qr" not in {channel, row.channel}
         ]
-        may_ask = (*reach.judge(facts), judge_messages(sent, now))
+        may_ask = (reach.judge(facts), judge_messages(sent, now))
         verdict = first_refusal(judged_caller(facts, caller, now), *may_ask)
         if verdict.allowed and not items:
             return Refused("nothing_to_ask")
@@ -175,7 +175,7 @@ async def ask(
             ],
             judge=judge,
             apply=apply,
-            apply_refused=reach.count_unless_spent,
+            apply_refused=reach.count_refused,
             events=events,
         )
     )

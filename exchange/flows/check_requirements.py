@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from auth.callers import Caller
-from auth.grants import first_refusal, judge_budget
+from auth.grants import first_refusal
+from auth.limits import judge_budget
 from auth.verdict import AccessRefused, Refused, Verdict
 from exchange.acts import caller_details, caller_needs, judged_caller
 from exchange.holdings import evaluated, own_service
-from exchange.limits import Limits, Reach, TypedNumber, typed_number
+from exchange.limits import Limits, Reach, typed_number
 from exchange.requirements.catalogue import Catalogue, Service
 from exchange.requirements.rules import Evaluation
 from storage.database import Database
@@ -27,8 +28,8 @@ from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
 from storage.ledger.tables import SUBJECT_TRAILS
 from storage.ledger.work import Event, Trail, Work
+from storage.limits import BUDGETS, HourlyBudget
 from storage.subjects import enrolled_by_nik
-from storage.tickets import BUDGETS, HourlyBudget
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +84,9 @@ async def check(
     number = None if typed is None else typed_number(keyring, caller, typed, limits, now)
     # Whoever is looked at counts, also who is not there: else a spent limit would tell the two apart.
     people = [ref or (number.number if number else "") for ref in citizens]
-    reach = Reach(caller, people, limits, now)
+    reach = Reach(caller, people, limits, now, number)
     verdict = await _recorded(
-        appender, caller, trails, len(citizens), service_code, refusal, limit_per_hour, reach, number, now
+        appender, caller, trails, len(citizens), service_code, refusal, limit_per_hour, reach, now
     )
     verdict.enforce()
     if subject_ref is None or service is None or evaluation is None:
@@ -110,7 +111,6 @@ async def _recorded(
     refusal: Refused | None,
     limit_per_hour: int,
     reach: Reach,
-    number: TypedNumber | None,
     now: datetime,
 ) -> Verdict:
     budget_id = f"{caller.id}/{now:%Y-%m-%dT%H}"
@@ -120,17 +120,22 @@ async def _recorded(
         verdicts = [
             judged_caller(facts, caller, now),
             judge_budget((budget.used if budget else 0) + looks - 1, limit_per_hour),
-            *reach.judge(facts),
-            *([number.judge(facts)] if number else []),
+            reach.judge(facts),
         ]
         return first_refusal(*verdicts, *([refusal] if refusal else []))
 
-    def count(facts: Facts, now: datetime, verdict: Verdict) -> None:
+    def look(facts: Facts) -> None:
         budget = facts.get(BUDGETS, budget_id)
         facts.put(BUDGETS, HourlyBudget(budget_id, (budget.used if budget else 0) + looks))
-        if number is not None:
-            number.count(facts, now)
-        reach.count_unless_spent(facts, now, verdict)
+
+    def count(facts: Facts, now: datetime, _verdict: Verdict) -> None:
+        look(facts)
+        reach.count(facts, now)
+
+    def count_refused(facts: Facts, now: datetime, verdict: Verdict) -> None:
+        """A look for an unknown NIK counts too: guessing is what the budget is for."""
+        look(facts)
+        reach.count_refused(facts, now, verdict)
 
     details = caller_details(caller, service=service_code)
     settled = await appender.submit(
@@ -142,12 +147,11 @@ async def _recorded(
                 *caller_needs(caller),
                 Need(BUDGETS, budget_id),
                 *reach.needs,
-                *(number.needs if number else []),
                 *(Need(SUBJECT_TRAILS, trail.subject_ref) for trail in trails),
             ],
             judge=judge,
             apply=count,
-            apply_refused=count,  # a look for an unknown NIK counts too: guessing is what the budget is for
+            apply_refused=count_refused,
             events=lambda _facts, _now, _verdict: [
                 Event("readiness", trail, caller.actor, details) for trail in trails
             ],

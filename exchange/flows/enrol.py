@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from auth.callers import Caller
@@ -61,17 +61,15 @@ async def enrol(
     await _stopped_early(database, keyring, appender, caller, nik, number, limits, now)
     trail = await _subject(database, keyring, nik=nik, name=name, birth_date=birth_date, now=now)
     known = False
-    reach = Reach(caller, [trail.subject_ref], limits, now)
+    reach = Reach(caller, [trail.subject_ref], limits, now, number)
     rows = [_contact(keyring, trail, contact, caller, now) for contact in contacts]
 
     def judge(facts: Facts, now: datetime) -> Verdict:
-        verdicts = (*reach.judge(facts), number.judge(facts))
-        return first_refusal(judged_caller(facts, caller, now), *verdicts)
+        return first_refusal(judged_caller(facts, caller, now), reach.judge(facts))
 
     def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
         nonlocal known
         reach.count(facts, now)
-        number.count(facts, now)
         known = facts.get(ENROLMENTS, trail.subject_ref) is not None
         if known:
             return
@@ -84,9 +82,10 @@ async def enrol(
             kind="contact",
             caller=caller.actor,
             trail=trail,
-            load=[*caller_needs(caller), *reach.needs, *number.needs, Need(ENROLMENTS, trail.subject_ref)],
+            load=[*caller_needs(caller), *reach.needs, Need(ENROLMENTS, trail.subject_ref)],
             judge=judge,
             apply=apply,
+            apply_refused=reach.stopped,
             events=lambda _facts, _now, _verdict: [
                 Event(
                     "contact",
@@ -120,10 +119,12 @@ async def _stopped_early(
     """Who is over a limit makes no citizen of the number. Raises ``AccessRefused`` after the refusal is on record."""
     async with database.reading() as reading:
         known = await subject_by_nik(reading, keyring.nik_index(nik.number))
-    verdict = await standing(database, Reach(caller, [known or number.number], limits, now), number)
+    reach = Reach(caller, [known or number.number], limits, now, number)
+    verdict = await standing(database, reach)
     if not verdict.allowed:
         details = caller_details(caller, act="enrol")
-        await appender.submit(refusal("contact", keyring.site_trail(), caller, verdict, details))
+        refused = refusal("contact", keyring.site_trail(), caller, verdict, details)
+        await appender.submit(replace(refused, load=reach.needs, apply_refused=reach.stopped))
         verdict.enforce()
 
 

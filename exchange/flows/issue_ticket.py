@@ -84,7 +84,7 @@ async def issue(
             judged_caller(facts, caller, now),
             judge_consent(facts.get(CONSENTS, consent_id), caller.agency_id, now),
             in_token,
-            *reach.judge(facts),
+            reach.judge(facts),
             few_enough,
             judge_documents(facts.group(ITEMS, "consent_id", consent_id), wanted),
             all_found,
@@ -123,6 +123,7 @@ async def issue(
             ],
             judge=judge,
             apply=apply,
+            apply_refused=reach.stopped,
             events=events,
         )
     )

@@ -39,7 +39,7 @@ from storage.agencies import (
 from storage.agencies import Officer as Row
 from storage.database import Database
 from storage.ids import new_id
-from storage.keyring import Keyring
+from storage.keyring import Keyring, seal_field
 from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
 
@@ -73,6 +73,7 @@ async def add_officer(
     counter: str,
     role: str,
     password_hash: str,
+    email: str = "",
     by: Officer | None = None,
 ) -> str:
     """Returns the officer's id. An administrator adds officers and supervisors of the own agency; every other role is given by two
@@ -80,7 +81,11 @@ async def add_officer(
     """
     async with database.reading() as reading:
         taken = await officer_by_username(reading, username)
-    officer = Row(new_id("off"), username, name, agency_id, counter, role, password_hash, active=True)
+    officer_id = new_id("off")
+    sealed = _sealed(keyring, officer_id, email)
+    officer = Row(
+        officer_id, username, name, agency_id, counter, role, password_hash, active=True, email=sealed
+    )
 
     def judge(facts: Facts, _now: datetime) -> Verdict:
         verdicts = [
@@ -98,7 +103,22 @@ async def add_officer(
         [Need(AGENCIES, agency_id), Need(OFFICERS, officer.id)], judge,
         lambda facts, _now, _verdict: facts.put(OFFICERS, officer), by=by, right=STAFF,
     )  # fmt: skip
-    return officer.id
+    return officer_id
+
+
+def _sealed(keyring: Keyring, officer_id: str, email: str) -> bytes:
+    return seal_field(keyring.site_trail(), f"officer-email/{officer_id}", email.encode()) if email else b""
+
+
+async def set_email(keyring: Keyring, appender: Appender, *, officer_id: str, email: str) -> None:
+    """An operator says where an officer is told of what a limit stopped; empty for nowhere. Raises ``AccessRefused``."""
+    sealed = _sealed(keyring, officer_id, email)
+
+    def change(facts: Facts, _now: datetime) -> None:
+        if (officer := facts.get(OFFICERS, officer_id)) is not None:
+            facts.put(OFFICERS, replace(officer, email=sealed))
+
+    await _changed(keyring, appender, officer_id, "set_email", change, None, STAFF)
 
 
 async def invite(

@@ -177,6 +177,7 @@ class _Arrival:
             ],
             judge=self._judge,
             apply=self._apply,
+            apply_refused=self._reach.stopped,
             events=self._events,
         )
 
@@ -188,7 +189,7 @@ class _Arrival:
         return next((version for version in ready if version.sha256 == self._row.sha256), None)
 
     def _judge(self, facts: Facts, now: datetime) -> Verdict:
-        verdict = first_refusal(judged_caller(facts, self._caller, now), *self._reach.judge(facts))
+        verdict = first_refusal(judged_caller(facts, self._caller, now), self._reach.judge(facts))
         if not verdict.allowed:
             return verdict
         if now - self._began > INTAKE_LIFE:

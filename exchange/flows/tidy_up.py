@@ -15,7 +15,8 @@ from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
 from storage.ledger.work import Event, Work
-from storage.tickets import USES, TicketUse, forget_seen, overdue_uses, still_open
+from storage.limits import forget_seen
+from storage.tickets import USES, TicketUse, overdue_uses, still_open
 from storage.vault import Vault
 
 INTAKE_FORGOTTEN_AFTER = timedelta(minutes=10)

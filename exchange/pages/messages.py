@@ -1,4 +1,4 @@
-"""The texts that leave by SMS, WhatsApp or e-mail. Plain text, one paragraph, no personal data but the code.
+"""The texts that leave by SMS, WhatsApp or e-mail. Plain text, one paragraph, no personal data of citizens but the code.
 
 A text that carries a one-time code states the transaction it is for, so that reading it aloud to a stranger feels
 wrong. ``documents`` are the short names of ``contents.paper_words``. Names that agencies registered are put on one
@@ -125,4 +125,21 @@ def withdrawal_notice(
         f"{one_line(site)}: persetujuan {reference} ditarik kembali. {one_line(agency)} tidak dapat lagi membuka "
         f"{list_words([one_line(paper) for paper in documents])} Anda. Pemrosesan salinan yang sudah diterima "
         f"berhenti paling lambat {moment_words(deadline, zone)}. Rincian: {trail_link}"
+    )
+
+
+_STOPPED = {
+    "citizens_spent": "jumlah warga yang dilayani dalam satu jam melebihi batas",
+    "budget_spent": "jumlah pemeriksaan dalam satu jam melebihi batas",
+    "numbers_in_sequence": "NIK dimasukkan berurutan",
+    "outside_hours": "melayani di luar jam layanan melebihi batas",
+    "above_own_mean": "jumlah warga jauh di atas kebiasaan sendiri",
+}
+
+
+def limit_notice(*, site: str, who: str, agency: str, reason: str, at: datetime, zone: str) -> str:
+    """To supervisors: whom a limit stopped, and why; nobody who was looked at is named."""
+    return (
+        f"{one_line(site)}: {one_line(who)} ({one_line(agency)}) dihentikan sementara pada {moment_words(at, zone)}: "
+        f"{_STOPPED[reason]}. Periksa bersama yang bersangkutan; nonaktifkan akun bila perlu."
     )

@@ -88,6 +88,8 @@ _REASONS: dict[str, str] = {
     "messages_spent": "Terlalu banyak pesan dalam satu jam.",
     "citizens_spent": "Jumlah warga yang diperiksa melebihi batas.",
     "numbers_in_sequence": "Nomor dimasukkan berurutan.",
+    "outside_hours": "Di luar jam layanan.",
+    "above_own_mean": "Jumlah warga jauh di atas kebiasaan petugas.",
     "codes_spent": "Terlalu banyak kode sekali pakai diminta.",
     "tries_spent": "Terlalu banyak kode sekali pakai yang salah.",
     "code_unknown": "Kode sekali pakai tidak berlaku.",

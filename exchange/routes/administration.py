@@ -8,7 +8,15 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
 from exchange.deps import CurrentOfficer, Parts, Wired, current_officer
-from exchange.flows import accept_invitation, four_eyes, inspect_acts, run_officers, run_site, sign_in
+from exchange.flows import (
+    accept_invitation,
+    four_eyes,
+    inspect_acts,
+    run_officers,
+    run_site,
+    sign_in,
+    tell_supervisors,
+)
 from exchange.flows.four_eyes import Wanted, shown
 from exchange.flows.run_officers import Invited
 from exchange.schemas import Strict
@@ -31,6 +39,7 @@ class NewOfficer(Strict):
     name: str = Field(min_length=1, max_length=200)
     counter: str = Field(min_length=1, max_length=100)
     role: Role = "officer"
+    email: str = Field(default="", max_length=254, pattern=r"^([^@\s]+@[^@\s]+)?$")
     agency: str | None = Field(default=None, max_length=60)
 
 
@@ -87,6 +96,7 @@ async def add_officer(
         counter=body.counter,
         role=body.role,
         password_hash="",
+        email=body.email,
         by=officer,
     )
     return _invited(
@@ -144,6 +154,13 @@ async def suspend_agency(parts: Wired, officer: CurrentOfficer, agency_id: str) 
     await run_site.set_agency_active(
         parts.keyring, parts.appender, agency_id=agency_id, active=False, by=officer
     )
+
+
+@router.get("/alerts", operation_id="listAlerts", summary="Whom a limit stopped")
+async def list_alerts(parts: Wired, officer: CurrentOfficer) -> dict[str, Any]:
+    """Whoever oversees: officers and back ends that reached too many citizens, the newest hundred."""
+    rows = await tell_supervisors.list_alerts(parts.database, parts.keyring, parts.appender, by=officer)
+    return {"alerts": [tell_supervisors.shown(row) for row in rows]}
 
 
 @router.get("/proposals", operation_id="listProposals", summary="What waits for a second person")

@@ -10,9 +10,10 @@ import pytest
 from pydantic import ValidationError
 
 from auth.scopes import SCOPES
+from exchange.answers import limits_of
 from exchange.app import at_work
 from exchange.flows import tidy_up
-from exchange.limits import Limits, Reach
+from exchange.limits import Reach
 from exchange.settings import CEILINGS, Settings
 from storage.ledger.facts import Facts
 from tests.backend import Backend
@@ -177,25 +178,23 @@ async def test_numbers_that_follow_one_another(world: World) -> None:
 
 async def test_every_replica_counts_the_same(world: World) -> None:
     """Judged in the batch: two replicas at the same moment reach three together, also after a restart of one."""
-    limits = Limits(3, 100, 100, 100)
     parts = world.parts
+    limits = replace(limits_of(parts), citizens_per_client=3)
     officer = await world.officer()
     subjects = [parts.keyring.meant(officer.agency, ref) for ref in await _enrolled(world)]
     from datetime import UTC, datetime
 
     from auth.callers import Machine
-    from auth.grants import first_refusal
     from storage.ledger.work import Event, Work
 
     now, machine = datetime.now(UTC), Machine("m", officer.agency, "readiness.check", "")
-    limits = replace(limits, citizens_per_client=3)
 
     def work(subject: str) -> Work[Any]:
         reach = Reach(machine, [subject], limits, now)
         trail = parts.keyring.site_trail()
 
         def judge(facts: Facts, _now: datetime) -> Any:
-            return first_refusal(*reach.judge(facts))
+            return reach.judge(facts)
 
         return Work(
             kind="readiness", caller="", trail=trail, load=reach.needs, judge=judge,

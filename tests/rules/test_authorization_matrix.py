@@ -82,6 +82,7 @@ resumeOfficer        ours                401     403      204    403      401   
 suspendAgency        another agency's    401     403      403    403      401     401
 suspendAgency        nobody's            401     403      403    403      401     401
 suspendAgency        ours                401     403      403    403      401     401
+listAlerts           ours                401     403      200    200      401     401
 listProposals        ours                401     403      200    200      401     401
 propose              another agency's    401     403      404    403      401     401
 propose              nobody's            401     403      404    403      401     401
@@ -238,6 +239,7 @@ def _call(cast: Cast, operation: str, whose: str) -> tuple[str, str, dict[str, A
         "suspendOfficer": ("POST", f"{person}/suspension", {}),
         "resumeOfficer": ("DELETE", f"{person}/suspension", {}),
         "suspendAgency": ("POST", f"/v1/agencies/{agency}/suspension", {}),
+        "listAlerts": ("GET", "/v1/alerts", {}),
         "listProposals": ("GET", "/v1/proposals", {}),
         "propose": ("POST", "/v1/proposals", {"json": proposed}),
         "approve": ("POST", f"{proposal}/approval", {"json": again}),

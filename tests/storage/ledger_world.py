@@ -14,7 +14,7 @@ from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
 from storage.ledger.publisher import open_log
 from storage.ledger.work import Event, Settled, Trail, Work
-from storage.tickets import BUDGETS, HourlyBudget
+from storage.limits import BUDGETS, HourlyBudget
 
 TRAIL = Trail("site", "site", b"k" * 32)
 CONSENT = "DPMPTSP@6472"

@@ -333,7 +333,7 @@ async def test_a_judge_sees_only_what_was_declared(ledger: Ledger) -> None:
 
 
 def test_undo_forgets_only_the_failed_item() -> None:
-    from storage.tickets import BUDGETS, HourlyBudget
+    from storage.limits import BUDGETS, HourlyBudget
 
     facts = Facts()
     facts.put(BUDGETS, HourlyBudget("a", 1))

@@ -118,6 +118,7 @@ class _Making:
                     counter=person.counter,
                     role=person.role,
                     password_hash=await hash_password(row["password"]),
+                    email=f"{person.username}@contoh.invalid" if person.role == "supervisor" else "",
                 )
 
     async def _clients(self) -> None:
