@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -134,8 +136,9 @@ async def test_the_supervisor_is_told_once_and_within_a_minute(world: World) -> 
     assert [(await _looks(officer, nik)).status_code for nik in NIKS[:4]] == [404, 429, 429, 429]
     listed = (await boss.get("/v1/alerts")).json()["alerts"]
     assert [(alert["reason"], alert["agency"]) for alert in listed] == [("citizens_spent", f"DPMPTSP@{SITE}")]
-    for _ in range(2):  # the loop, and another replica's
-        await tell_supervisors.tell(
+
+    def told_by_a_replica() -> Awaitable[int]:
+        return tell_supervisors.tell(
             database,
             keyring,
             appender,
@@ -143,6 +146,10 @@ async def test_the_supervisor_is_told_once_and_within_a_minute(world: World) -> 
             zone=world.parts.zone,
             now=datetime.now(UTC),
         )
+
+    await asyncio.gather(told_by_a_replica(), told_by_a_replica())
+    assert _stopped(await _looks(officer, NIKS[4]))  # in the same hour
+    await told_by_a_replica()
     notices = [
         message for message in await world.inbox("notice") if message["to"] == "penyelia@contoh.invalid"
     ]
