@@ -42,7 +42,6 @@ from storage.agencies import site as read_site
 from storage.blobs import Blobs
 from storage.database import Database
 from storage.keyring import Keyring, provider_for
-from storage.ledger.checkpoint import NoteSigner
 from storage.ledger.log import Appender
 from storage.ledger.publisher import Publisher, open_log
 from storage.ledger.refusals import RefusalBudget
@@ -139,19 +138,20 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             await _refuse_unsafe_database(database)
             await _refuse_another_schema(database)
         origin = await open_log(database, f"{urlsplit(settings.origin).netloc}/{LOG_NAME}")
-        signer = NoteSigner(origin, keyring.site("log-seed"))
-        publisher = Publisher(database, signer, at_once=settings.mode == "sandbox")
+        publisher = Publisher(database, [], at_once=settings.mode == "sandbox")
         appender = Appender(database, site_trail=keyring.site_trail(), on_commit=publisher.nudge)
         await run_site.publish_catalogue(
             database, {code: row.name_id for code, row in catalogue.document_types.items()}
         )
-        await publisher.start()
         stack.push_async_callback(publisher.stop)
         await appender.start()
         stack.push_async_callback(appender.stop)
         stack.push_async_callback(background.stop)
         await turn_keys.first_keys(database, keyring, appender, clock())
-        keys = await turn_keys.loaded(keyring, await turn_keys.listed(database))
+        rows = await turn_keys.listed(database)
+        keys = await turn_keys.loaded(keyring, rows)
+        publisher.turn(await turn_keys.log_signers(keyring, rows, origin))
+        await publisher.start()
         async with database.transaction() as transaction:
             site = await read_site(transaction, settings.site)
         site_name = site.name if site else "Mal Pelayanan Publik"
@@ -201,6 +201,7 @@ def _loops(parts: Parts) -> None:
         nonlocal kept
         if (now := await turn_keys.listed(parts.database)) != kept:
             parts.desk.turn(await turn_keys.loaded(parts.keyring, now))
+            parts.publisher.turn(await turn_keys.log_signers(parts.keyring, now, parts.log_origin))
             _log.info("signing keys turned", extra={"keys": len(now)})
             kept = now
 

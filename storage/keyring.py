@@ -37,7 +37,7 @@ NONCE_CHARACTERS = 32
 KEY_BYTES = 32
 
 # One secret per use, so that none of them says anything about another.
-SITE_PURPOSES = ("nik-index", "pseudonym", "link", "one-time-code", "trail", "log-seed")
+SITE_PURPOSES = ("nik-index", "pseudonym", "link", "one-time-code", "trail")
 
 
 def provider_for(url: str) -> KeyProvider:

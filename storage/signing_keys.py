@@ -32,4 +32,4 @@ async def all_signing_keys(reading: Reading) -> list[SigningKeyRow]:
     """Oldest first."""
     ids = [row["id"] for row in await reading.raw.fetch("SELECT id FROM signing_key")]
     rows = await SIGNING_KEYS.load(reading.raw, "id", ids)
-    return sorted(rows, key=lambda row: (row.active_from, row.id))
+    return sorted(rows, key=lambda row: (row.active_from, row.introduced_at, row.id))

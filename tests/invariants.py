@@ -7,6 +7,7 @@ import hashlib
 from collections import Counter
 
 from exchange.deps import clock
+from exchange.flows import turn_keys
 from storage.ledger.receipt import Receipt
 from storage.ledger.verify import verify
 from tests.world import World
@@ -39,7 +40,9 @@ async def check_invariants(world: World) -> None:
         )
     for row in seqs:
         assert row["seqs"] == list(range(1, len(row["seqs"]) + 1))
-    findings = await verify(parts.database, vkey=parts.publisher.vkey, keyring=parts.keyring)
+    findings = await verify(
+        parts.database, vkeys=list(await turn_keys.known_log_vkeys(parts.database)), keyring=parts.keyring
+    )
     assert findings.problems == []
     _deliveries(await world.entries())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -13,14 +14,18 @@ import typer
 
 from exchange.cli import setup
 from exchange.cli.sandbox.facts import read_facts
-from exchange.settings import SettingsRefused
+from exchange.flows import turn_keys
+from exchange.settings import Settings, SettingsRefused
+from storage.database import Database
 
 app = typer.Typer(no_args_is_help=True, help="The tamper-evident log.")
 
 
 @app.command("verify")
 def verify(
-    vkey: str = typer.Option("", help="The log's verifier key; the sandbox's own is known."),
+    vkey: list[str] = typer.Option(  # noqa: B008
+        [], help="A verifier key of the log, once for each that it ever had; the sandbox's own are known."
+    ),
     checkpoint: Path | None = typer.Option(None, help="A checkpoint that was kept elsewhere."),  # noqa: B008
     as_json: bool = typer.Option(False, "--json", help="For programs."),
 ) -> None:
@@ -30,8 +35,9 @@ def verify(
             raise SettingsRefused(
                 "name the log's verifier key with --vkey: one kept outside, not asked from here"
             )
-        key = vkey or read_facts(settings.data_dir)["log_vkey"]
-        command = [sys.executable, "-m", "storage.ledger.verify", "--vkey", key]
+        keys = vkey or asyncio.run(_own_keys(settings))
+        command = [sys.executable, "-m", "storage.ledger.verify"]
+        command += [word for key in keys for word in ("--vkey", key)]
         command += ["--checkpoint", str(checkpoint)] if checkpoint else []
         command += ["--json"] if as_json else []
         database_url = settings.database_url.get_secret_value() if settings.database_url else ""
@@ -43,6 +49,15 @@ def verify(
         environment["PYTHONPATH"] = os.pathsep.join((str(setup.checkout()), os.environ.get("PYTHONPATH", "")))
         code = subprocess.run(command, env=environment, check=False).returncode
     raise typer.Exit(code)
+
+
+async def _own_keys(settings: Settings) -> list[str]:
+    """Of the sandbox, whose log is its own witness: the same database says what the log is and whose keys signed it."""
+    database = Database(settings.database_url.get_secret_value() if settings.database_url else "")
+    try:
+        return list(await turn_keys.known_log_vkeys(database))
+    finally:
+        await database.close()
 
 
 @app.command("checkpoint")

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from auth.key_life import SIGNED_LIFE
-from auth.keys import PURPOSES, Purpose
+from auth.keys import PURPOSES
 from exchange.cli.enrol import with_parts
 from exchange.deps import Parts, clock
 from exchange.flows import turn_keys
@@ -18,14 +18,16 @@ from storage.signing_keys import SigningKeyRow
 
 app = typer.Typer(no_args_is_help=True, help="Signing keys: list, rotate, retire.")
 _PURPOSE = typer.Option(
-    None, "--purpose", help="access (tokens) or document (tickets, consents, receipts); both by default."
+    None,
+    "--purpose",
+    help="access (tokens), document (tickets, consents, receipts), both by default; or ledger (checkpoints).",
 )
 _OVERLAP = typer.Option(
-    int(turn_keys.OVERLAP.total_seconds()),
+    None,
     "--overlap-s",
     min=10,
     max=30 * 86_400,
-    help="Seconds until the new key signs.",
+    help="Seconds until the new key signs: ten minutes, for the ledger a day.",
 )
 _COMPROMISED = typer.Option(
     False, "--compromised", help="At once: nothing that it signed is accepted any more."
@@ -34,42 +36,51 @@ _COMPROMISED = typer.Option(
 
 @app.command("list")
 def list_keys() -> None:
-    """Each with its life; the ledger's key (Ed25519) by its verifier key."""
+    """Each with its life; the ledger's (Ed25519) with their verifier keys."""
 
     async def look(parts: Parts) -> list[dict[str, Any]]:
         rows = await turn_keys.listed(parts.database)
-        ledger = {"purpose": "ledger", "state": "signing", "vkey": parts.publisher.vkey}
-        return [*(_shown(row, rows, clock()) for row in rows), ledger]
+        vkeys = {kid: vkey for vkey, kid in (await turn_keys.known_log_vkeys(parts.database)).items()}
+        now = clock()
+        return [_shown(row, rows, now) | ({"vkey": vkeys[row.id]} if row.id in vkeys else {}) for row in rows]
 
     typer.echo(json.dumps(with_parts(look), indent=2))
 
 
 @app.command("rotate")
-def rotate(purpose: str | None = _PURPOSE, overlap_s: int = _OVERLAP) -> None:
+def rotate(purpose: str | None = _PURPOSE, overlap_s: int | None = _OVERLAP) -> None:
     """Introduce a new key. It is published now and signs after the overlap; then the old one can be retired."""
-    wanted: list[Purpose] = [known for known in PURPOSES if purpose in {None, known}]
-    if not wanted:
-        typer.echo(f"a purpose is one of {', '.join(PURPOSES)}", err=True)
+    wanted = list(PURPOSES) if purpose is None else [purpose]
+    if not set(wanted) <= set(turn_keys.ALL_PURPOSES):
+        typer.echo(f"a purpose is one of {', '.join(turn_keys.ALL_PURPOSES)}", err=True)
         raise typer.Exit(2)
 
     async def turn(parts: Parts) -> list[tuple[SigningKeyRow, list[SigningKeyRow]]]:
         made = []
         for each in wanted:
             old = [row for row in await turn_keys.listed(parts.database) if _signs(row, each)]
+            usual = turn_keys.LEDGER_OVERLAP if each == turn_keys.LEDGER else turn_keys.OVERLAP
+            overlap = usual if overlap_s is None else timedelta(seconds=overlap_s)
             fresh = await turn_keys.introduce(
-                parts.keyring, parts.appender, purpose=each, overlap=timedelta(seconds=overlap_s), now=clock()
+                parts.keyring, parts.appender, purpose=each, overlap=overlap, now=clock()
             )
             made.append((fresh, old))
         return made
 
     for fresh, old in with_parts(turn):
-        typer.echo(f"{fresh.purpose}: introduced {fresh.id}, in jwks.json from now on")
-        typer.echo(f"  it signs from {fresh.active_from.isoformat()} on; until then the old key does")
+        ledger = fresh.purpose == turn_keys.LEDGER
+        where = "at /log/vkeys" if ledger else "in jwks.json"
+        typer.echo(f"{fresh.purpose}: introduced {fresh.id}, {where} from now on")
+        if ledger:
+            typer.echo("  every checkpoint carries both signatures until the old key is retired")
+        else:
+            typer.echo(f"  it signs from {fresh.active_from.isoformat()} on; until then the old key does")
         ends = fresh.active_from + SIGNED_LIFE
         for row in old:
             typer.echo(f"  after {ends.isoformat()}: berkas keys retire {row.id}")
+        pins = "whoever watches the log" if ledger else "agencies that pin our keys"
         typer.echo(
-            "  agencies that pin our keys: take the new one from /.well-known/jwks.json before it signs"
+            f"  {pins}: take the new one from {'/log/vkeys' if ledger else '/.well-known/jwks.json'} until then"
         )
 
 

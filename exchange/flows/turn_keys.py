@@ -9,8 +9,11 @@ A key that somebody else may hold is revoked at once: nothing that it signed is 
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import hashlib
 import json
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -31,14 +34,20 @@ from auth.verdict import AccessRefused, Refused, Verdict
 from storage.database import Database
 from storage.errors import JudgeFailed, KeyMissing
 from storage.keyring import Keyring
+from storage.ledger.checkpoint import SEED_BYTES, NoteSigner, public_of, vkey_of
 from storage.ledger.facts import Facts, Json, Need
 from storage.ledger.log import Appender
+from storage.ledger.publisher import log_origin
 from storage.ledger.work import Event, Work
 from storage.signing_keys import SIGNING_KEYS, SigningKeyRow, all_signing_keys
 
 # Replicas look every second, and who keeps our keys may do so for five minutes (``Cache-Control`` of jwks.json).
 OVERLAP = timedelta(minutes=10)
 ADOPTED = "first"  # the name of the keys that were made before their life was kept
+# Ed25519 (RFC 8032), for checkpoints. Who watches the log from outside needs longer to learn a new one.
+LEDGER = "ledger"
+LEDGER_OVERLAP = timedelta(days=1)
+ALL_PURPOSES = (*PURPOSES, LEDGER)
 
 
 async def listed(database: Database) -> list[SigningKeyRow]:
@@ -55,9 +64,31 @@ async def loaded(keyring: Keyring, rows: Sequence[SigningKeyRow]) -> KeySet:
             row.active_from,
         )
         for row in rows
-        if row.retired_at is None
+        if row.retired_at is None and row.purpose != LEDGER
     ]
-    return KeySet(signing, [_public(row) for row in rows if row.retired_at is not None])
+    retired = [row for row in rows if row.retired_at is not None and row.purpose != LEDGER]
+    return KeySet(signing, [_public(row) for row in retired])
+
+
+async def log_signers(keyring: Keyring, rows: Sequence[SigningKeyRow], origin: str) -> list[NoteSigner]:
+    """The ledger's keys that live, oldest first: each signs every checkpoint. Raises ``KeyMissing``."""
+    living = [row for row in rows if row.retired_at is None and row.purpose == LEDGER]
+    return [
+        NoteSigner(origin, await keyring.stored_secret(_secret(row.purpose), row.label)) for row in living
+    ]
+
+
+async def known_log_vkeys(database: Database) -> dict[str, str]:
+    """Verifier key (C2SP signed note) -> kid of every key that the ledger ever had, oldest first."""
+    async with database.reading() as reading:
+        rows = await all_signing_keys(reading)
+        origin = await log_origin(reading)
+    return {vkey_of(origin, _raw(row)): row.id for row in rows if row.purpose == LEDGER}
+
+
+def _raw(row: SigningKeyRow) -> bytes:
+    encoded = json.loads(row.jwk)["x"]
+    return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
 
 
 async def first_keys(database: Database, keyring: Keyring, appender: Appender, now: datetime) -> None:
@@ -65,7 +96,7 @@ async def first_keys(database: Database, keyring: Keyring, appender: Appender, n
     known = {row.purpose for row in await listed(database)}
     made = [
         introduce(keyring, appender, purpose=purpose, overlap=timedelta(0), now=now, first=True)
-        for purpose in PURPOSES
+        for purpose in ALL_PURPOSES
         if purpose not in known
     ]
     for outcome in await asyncio.gather(*made, return_exceptions=True):
@@ -77,7 +108,7 @@ async def introduce(
     keyring: Keyring,
     appender: Appender,
     *,
-    purpose: Purpose,
+    purpose: str,
     overlap: timedelta,
     now: datetime,
     first: bool = False,
@@ -113,7 +144,7 @@ async def retire(
     known = next((row for row in await listed(database) if row.id == kid), None)
     if known is None:
         raise AccessRefused("key_unknown")
-    purpose = _purpose(known.purpose)
+    purpose = known.purpose
     spare = await _fresh(keyring, purpose, now) if revoked else None
 
     def judge(facts: Facts, now: datetime) -> Verdict:
@@ -144,8 +175,28 @@ async def retire(
     return rows
 
 
-async def _fresh(keyring: Keyring, purpose: Purpose, now: datetime, *, adopt: bool = False) -> SigningKeyRow:
+async def _fresh(keyring: Keyring, purpose: str, now: datetime, *, adopt: bool = False) -> SigningKeyRow:
     """A key with its private half kept; nobody knows it yet."""
+    if purpose == LEDGER:
+        return await _fresh_for_the_log(keyring, now, adopt=adopt)
+    return await _fresh_for_tokens(keyring, _purpose(purpose), now, adopt=adopt)
+
+
+async def _fresh_for_the_log(keyring: Keyring, now: datetime, *, adopt: bool) -> SigningKeyRow:
+    seed, label = secrets.token_bytes(SEED_BYTES), ""
+    if adopt:
+        with contextlib.suppress(KeyMissing):
+            seed, label = await keyring.stored_secret("log-seed", "log-seed"), ADOPTED
+    x = base64.urlsafe_b64encode(public_of(seed)).rstrip(b"=").decode()
+    jwk = json.dumps({"crv": "Ed25519", "kty": "OKP", "x": x}, sort_keys=True, separators=(",", ":"))
+    kid = base64.urlsafe_b64encode(hashlib.sha256(jwk.encode()).digest()).rstrip(b"=").decode()  # RFC 7638
+    await keyring.site_secret(_secret(LEDGER), label or kid, seed, now)
+    return SigningKeyRow(kid, LEDGER, label or kid, Json(jwk), now, now, None, revoked=False)
+
+
+async def _fresh_for_tokens(
+    keyring: Keyring, purpose: Purpose, now: datetime, *, adopt: bool
+) -> SigningKeyRow:
     key, label = generate_signing_key(purpose, now), ""
     if adopt:
         with contextlib.suppress(KeyMissing):
@@ -165,7 +216,7 @@ async def _record(
     keyring: Keyring,
     appender: Appender,
     act: str,
-    purpose: Purpose,
+    purpose: str,
     kid: str,
     judge: Callable[[Facts, datetime], Verdict],
     apply: Callable[[Facts, datetime, Verdict], None],

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from exchange.deps import Wired
 from exchange.errors import ProblemRaised
-from exchange.flows import look_after
+from exchange.flows import look_after, turn_keys
 from exchange.pages import CONTENT_SECURITY_POLICY, icon, stylesheet
 from exchange.problems import PROBLEMS
 
@@ -47,6 +47,13 @@ async def checkpoint(parts: Wired) -> Response:
 async def log_key(parts: Wired) -> Response:
     """The C2SP verifier key of this log; pin it outside of this deployment."""
     return PlainTextResponse(parts.publisher.vkey + "\n", headers={"Cache-Control": "public, max-age=60"})
+
+
+@router.get("/log/vkeys", operation_id="getLogKeys", summary="All verifier keys of the log", tags=["Log"])
+async def log_keys(parts: Wired) -> Response:
+    """One line for each key that the log ever had, oldest first: what was signed with one that is retired can still be checked."""
+    lines = "".join(f"{vkey}\n" for vkey in await turn_keys.known_log_vkeys(parts.database))
+    return PlainTextResponse(lines, headers={"Cache-Control": "public, max-age=60"})
 
 
 @router.get("/.well-known/jwks.json", operation_id="getKeys", summary="Public signing keys", tags=["Log"])

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
@@ -48,14 +50,39 @@ class NoteSigner:
         self._public = self._key.public_key().public_bytes_raw()
 
     def sign(self, size: int, root: bytes) -> str:
-        text = Checkpoint(self.origin, size, root).text()
+        """The note, with this one signature."""
+        return note_of([self], size, root)
+
+    def line(self, text: str) -> str:
         signature = _key_id(self.origin, self._public) + self._key.sign(text.encode())
-        return f"{text}\n{_SIGNATURE_PREFIX}{self.origin} {base64.b64encode(signature).decode()}\n"
+        return f"{_SIGNATURE_PREFIX}{self.origin} {base64.b64encode(signature).decode()}\n"
 
     def vkey(self) -> str:
-        """The verifier key of C2SP signed-note: name, key id, type and public key."""
-        key_id = _key_id(self.origin, self._public).hex()
-        return f"{self.origin}+{key_id}+{base64.b64encode(_ED25519 + self._public).decode()}"
+        return vkey_of(self.origin, self._public)
+
+
+def public_of(seed: bytes) -> bytes:
+    """The 32 bytes of the public key."""
+    return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+
+
+def vkey_of(origin: str, public: bytes) -> str:
+    """The verifier key of C2SP signed-note: name, key id, type and public key."""
+    return f"{origin}+{_key_id(origin, public).hex()}+{base64.b64encode(_ED25519 + public).decode()}"
+
+
+def note_of(signers: Sequence[NoteSigner], size: int, root: bytes) -> str:
+    """One note signed by each: while a key takes the place of another, whoever knows either can open it."""
+    text = Checkpoint(signers[0].origin, size, root).text()
+    return f"{text}\n{''.join(signer.line(text) for signer in signers)}"
+
+
+def open_note(note: str, verifiers: Sequence[NoteVerifier]) -> Checkpoint:
+    """With whichever of the keys signed it. Raises ``CheckpointRefused`` as the last of them does."""
+    for verifier in verifiers[:-1]:
+        with contextlib.suppress(CheckpointRefused):
+            return verifier.open(note)
+    return verifiers[-1].open(note)
 
 
 class NoteVerifier:

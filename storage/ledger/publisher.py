@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 
-from storage.database import Database
+from storage.database import Database, Reading
 from storage.errors import DatabaseUnavailable
-from storage.ledger.checkpoint import NoteSigner
+from storage.ledger.checkpoint import NoteSigner, note_of
 from storage.ledger.merkle import EMPTY_ROOT
 
 SIGN_PERIOD_S = 1.0
@@ -44,17 +45,26 @@ async def open_log(database: Database, origin: str) -> str:
         return str(await transaction.raw.fetchval("SELECT origin FROM log_head WHERE id = 1"))
 
 
+async def log_origin(reading: Reading) -> str:
+    return str(await reading.raw.fetchval("SELECT origin FROM log_head WHERE id = 1"))
+
+
 class Publisher:
-    def __init__(self, database: Database, signer: NoteSigner, *, at_once: bool) -> None:
+    """``signers`` are the ledger's keys that live, oldest first; the last one is the key to pin."""
+
+    def __init__(self, database: Database, signers: Sequence[NoteSigner], *, at_once: bool) -> None:
         self._database = database
-        self._signer = signer
+        self._signers = signers
         self._public = _PUBLIC_AT_ONCE if at_once else _PUBLIC_EACH_MINUTE
         self._nudged = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @property
     def vkey(self) -> str:
-        return self._signer.vkey()
+        return self._signers[-1].vkey()
+
+    def turn(self, signers: Sequence[NoteSigner]) -> None:
+        self._signers = signers
 
     def nudge(self) -> None:
         self._nudged.set()
@@ -73,12 +83,14 @@ class Publisher:
 
     async def sign_head(self) -> None:
         """Read the committed head afresh and keep a signed note of it."""
+        if not self._signers:
+            return  # a start that did not come so far as to have keys
         async with self._database.transaction() as transaction:
             head = await transaction.raw.fetchrow("SELECT size, root FROM log_head WHERE id = 1")
             if head is not None and head["size"]:
                 root = bytes(head["root"])
                 await transaction.raw.execute(
-                    _INSERT, head["size"], root, self._signer.sign(head["size"], root)
+                    _INSERT, head["size"], root, note_of(self._signers, head["size"], root)
                 )
 
     async def public(self) -> tuple[str, datetime] | None:

@@ -15,14 +15,14 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from storage.database import Database, Transaction
 from storage.errors import KeyMissing, SealBroken, StorageError
 from storage.keyring import Keyring, provider_for
-from storage.ledger.checkpoint import Checkpoint, CheckpointRefused, NoteVerifier
+from storage.ledger.checkpoint import Checkpoint, CheckpointRefused, NoteVerifier, open_note
 from storage.ledger.entry import entry_bytes
 from storage.ledger.history import opened
 from storage.ledger.merkle import EMPTY_ROOT, Edge, leaf_hash
@@ -46,13 +46,15 @@ class Findings:
 
 
 async def verify(
-    database: Database, *, vkey: str, outside: str | None = None, keyring: Keyring | None = None
+    database: Database, *, vkeys: Sequence[str], outside: str | None = None, keyring: Keyring | None = None
 ) -> Findings:
-    """Raises ``DatabaseUnavailable`` and ``CheckpointRefused`` (a malformed ``vkey``)."""
+    """``vkeys`` are all keys that the log ever had, as somebody outside knows them. Raises ``DatabaseUnavailable`` and
+    ``CheckpointRefused`` (a malformed one).
+    """
     findings = Findings()
-    verifier = NoteVerifier(vkey)
+    verifiers = [NoteVerifier(vkey) for vkey in vkeys]
     # The checkpoints first: one that is signed after the head was read is not one that the head does not know.
-    wanted = await _checkpoints(database, verifier, outside, findings)
+    wanted = await _checkpoints(database, verifiers, outside, findings)
     async with database.transaction() as transaction:
         head = await transaction.raw.fetchrow("SELECT size, root, origin FROM log_head WHERE id = 1")
     if head is None:
@@ -72,7 +74,7 @@ async def verify(
 
 
 async def _checkpoints(
-    database: Database, verifier: NoteVerifier, outside: str | None, findings: Findings
+    database: Database, verifiers: Sequence[NoteVerifier], outside: str | None, findings: Findings
 ) -> dict[int, list[bytes]]:
     """Size -> roots that somebody was shown."""
     async with database.transaction() as transaction:
@@ -83,7 +85,7 @@ async def _checkpoints(
     wanted: dict[int, list[bytes]] = {}
     for note in [*notes, *([outside] if outside else [])]:
         try:
-            checkpoint: Checkpoint = verifier.open(note)
+            checkpoint: Checkpoint = open_note(note, verifiers)
         except CheckpointRefused as refused:
             findings.problems.append(f"a checkpoint is not ours: {refused}")
             continue
@@ -190,17 +192,18 @@ async def _bodies(database: Database, keyring: Keyring, size: int, findings: Fin
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m storage.ledger.verify", description=__doc__)
     parser.add_argument(
-        "--vkey", default=os.environ.get("BERKAS_LOG_VKEY"), help="C2SP verifier key of the log"
+        "--vkey", action="append", help="C2SP verifier key of the log; again for each key that it had before"
     )
     parser.add_argument("--checkpoint", type=Path, help="a checkpoint that was kept outside of the database")
     parser.add_argument("--json", action="store_true", help="for programs")
     arguments = parser.parse_args()
     url = os.environ.get("BERKAS_DATABASE_URL")
-    if not url or not arguments.vkey:
+    vkeys = arguments.vkey or os.environ.get("BERKAS_LOG_VKEY", "").split()
+    if not url or not vkeys:
         parser.error("BERKAS_DATABASE_URL and --vkey are needed")
     outside = arguments.checkpoint.read_text() if arguments.checkpoint else None
     try:
-        findings = asyncio.run(_run(url, arguments.vkey, outside, os.environ.get("BERKAS_ROOT_KEY")))
+        findings = asyncio.run(_run(url, vkeys, outside, os.environ.get("BERKAS_ROOT_KEY")))
     except (StorageError, CheckpointRefused) as error:
         print(f"cannot verify: {error}", file=sys.stderr)
         sys.exit(UNREADABLE)
@@ -211,14 +214,14 @@ def main() -> None:
     sys.exit(WRONG if findings.problems else 0)
 
 
-async def _run(url: str, vkey: str, outside: str | None, root_key: str | None) -> Findings:
+async def _run(url: str, vkeys: Sequence[str], outside: str | None, root_key: str | None) -> Findings:
     database = Database(url)
     try:
         keyring = None
         if root_key:
             keyring = Keyring(database, provider_for(root_key))
             await keyring.open_existing()
-        return await verify(database, vkey=vkey, outside=outside, keyring=keyring)
+        return await verify(database, vkeys=vkeys, outside=outside, keyring=keyring)
     finally:
         await database.close()
 

@@ -149,20 +149,25 @@ def test_the_readmes_back_end(sandbox: Sandbox, tmp_path: Path) -> None:
 def test_keys_by_the_command_line(sandbox: Sandbox) -> None:
     """Introduce, and what is printed to do next; a key that is needed stays; a key that leaked goes at once."""
     told = sandbox.run("keys", "rotate", "--purpose", "access", "--overlap-s", "600").stdout
-    rows = {row.get("kid", "ledger"): row for row in json.loads(sandbox.run("keys", "list").stdout)}
+    rows = {row["kid"]: row for row in json.loads(sandbox.run("keys", "list").stdout)}
     states = {row["state"]: kid for kid, row in rows.items() if row["purpose"] == "access"}
     assert set(states) == {"signing", "next"}
     assert f"introduced {states['next']}" in told
     assert f"berkas keys retire {states['signing']}" in told
-    assert rows["ledger"]["vkey"]
+    ledger = [row for row in rows.values() if row["purpose"] == "ledger"]
+    assert [row["vkey"] for row in ledger] == [sandbox.facts()["log_vkey"]]
     refused = sandbox.run("keys", "retire", states["signing"])
     assert (refused.returncode, "BK-1013" in refused.stderr) == (1, True)
     assert sandbox.run("keys", "rotate", "--purpose", "paper").returncode == 2
     assert sandbox.run("keys", "rotate", "--overlap-s", "999999999999").returncode == 2
     assert sandbox.run("keys", "retire", states["signing"], "--compromised").returncode == 0
-    rows = {row.get("kid", "ledger"): row for row in json.loads(sandbox.run("keys", "list").stdout)}
+    rows = {row["kid"]: row for row in json.loads(sandbox.run("keys", "list").stdout)}
     assert rows[states["signing"]]["state"] == "revoked"
     assert [row["state"] for row in rows.values() if row["purpose"] == "access"].count("signing") == 1
+    told = sandbox.run("keys", "rotate", "--purpose", "ledger").stdout
+    assert "every checkpoint carries both signatures" in told
+    assert "/log/vkeys" in told
+    assert sandbox.run("log", "verify").returncode == 0
 
 
 def test_clients_by_the_command_line(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -19,9 +19,11 @@ from exchange.app import at_work
 from exchange.deps import clock
 from exchange.flows import turn_keys
 from storage.errors import KeyMissing, OutcomeUnknown
+from storage.ledger.checkpoint import CheckpointRefused, NoteSigner, NoteVerifier
+from storage.ledger.verify import verify
 from storage.signing_keys import SigningKeyRow
 from tests.backend import Backend
-from tests.world import JPEG, World
+from tests.world import JPEG, OTHER_NIK, World
 
 
 async def _introduced(world: World, purpose: Purpose, overlap_s: float) -> SigningKeyRow:
@@ -200,3 +202,63 @@ async def test_what_cannot_be_done(world: World) -> None:
         assert await reading.raw.fetchval("SELECT count(*) FROM site_key") == secrets + 1
     assert await world.parts.keyring.stored_secret("sign-document", waiting.id)
     assert _key(world, "document") == only
+
+
+async def test_the_ledgers_key_turns(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both sign while one takes the place of the other, so that whoever pinned either can go on; what the old one signed alone can be
+    checked for ever with the list of all of them."""
+    officer, parts = await world.officer(), world.parts
+    old = parts.publisher.vkey
+    await world.enrols(officer)
+    await parts.publisher.sign_head()
+    first = (await world.client.get("/log/checkpoint")).text
+    row = await turn_keys.introduce(
+        parts.keyring, parts.appender, purpose=turn_keys.LEDGER, overlap=timedelta(0), now=clock()
+    )
+    await _signs_with(world, 2)
+    fresh = parts.publisher.vkey
+    assert fresh != old
+    await world.enrols(officer, OTHER_NIK, None)
+    await parts.publisher.sign_head()
+    both = (await world.client.get("/log/checkpoint")).text
+    assert NoteVerifier(old).open(both) == NoteVerifier(fresh).open(both)
+    assert (await world.client.get("/log/vkeys")).text.split() == [old, fresh]
+    monkeypatch.setattr(key_life, "SIGNED_LIFE", timedelta(0))
+    kid = (await turn_keys.known_log_vkeys(parts.database))[old]
+    await _retired(world, kid)
+    await _signs_with(world, 1)
+    await world.officer(name="lain")
+    await parts.publisher.sign_head()
+    alone = (await world.client.get("/log/checkpoint")).text
+    assert NoteVerifier(fresh).open(alone).size > NoteVerifier(fresh).open(both).size
+    for verifier, note in ((NoteVerifier(old), alone), (NoteVerifier(fresh), first)):
+        with pytest.raises(CheckpointRefused):
+            verifier.open(note)
+    assert (await verify(parts.database, vkeys=[old, fresh], keyring=parts.keyring)).problems == []
+    assert (await verify(parts.database, vkeys=[fresh])).problems  # its first checkpoints are not of this key
+    acts = [(entry["act"], entry["purpose"]) for entry in await world.entries() if entry["type"] == "key"][
+        -2:
+    ]
+    assert acts == [("introduce", "ledger"), ("retire", "ledger")]
+    with pytest.raises(KeyMissing):
+        await parts.keyring.stored_secret("sign-ledger", "first")
+    assert row.id not in await _published(world)  # it signs no token
+
+
+async def test_the_key_of_an_older_log_is_adopted(world: World) -> None:
+    """A log that was signed before keys had a life keeps its key."""
+    parts, seed = world.parts, bytes(range(32))
+    await parts.keyring.site_secret("log-seed", "log-seed", seed, clock())
+    async with parts.database.transaction() as transaction:
+        await transaction.raw.execute("DELETE FROM signing_key WHERE purpose = 'ledger'")
+        await transaction.raw.execute("DELETE FROM site_key WHERE purpose = 'sign-ledger'")
+    async with at_work(parts.settings) as replica:
+        assert replica.publisher.vkey == NoteSigner(parts.log_origin, seed).vkey()
+
+
+async def _signs_with(world: World, keys: int) -> None:
+    for _ in range(60):
+        if len(world.parts.publisher._signers) == keys:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("the replica did not look")

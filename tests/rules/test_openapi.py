@@ -26,6 +26,7 @@ PUBLIC = {
     ("GET", "/health/ready"): "says which dependency is away, for load balancers",
     ("GET", "/log/checkpoint"): "public by design: a signed tree head over commitments",
     ("GET", "/log/vkey"): "the public half of the log's key",
+    ("GET", "/log/vkeys"): "the same, with those that are retired",
     ("GET", "/.well-known/jwks.json"): "public keys",
     ("GET", "/.well-known/oauth-authorization-server"): "metadata, RFC 8414",
     ("GET", "/.well-known/openid-configuration"): "the same",

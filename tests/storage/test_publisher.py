@@ -39,7 +39,7 @@ async def test_nothing_is_signed_before_it_is_committed(database: Database, data
     ledger = await Ledger.opened(database)
     await ledger.appender.start()
     await ledger.appender.submit(noted())
-    publisher = Publisher(database, SIGNER, at_once=True)
+    publisher = Publisher(database, [SIGNER], at_once=True)
     other = await asyncpg.connect(database_url)
     transaction = other.transaction()
     await transaction.start()
@@ -54,7 +54,7 @@ async def test_nothing_is_signed_before_it_is_committed(database: Database, data
 
 
 async def test_a_head_is_signed_within_a_second(ledger: Ledger, database: Database) -> None:
-    publisher = Publisher(database, SIGNER, at_once=True)
+    publisher = Publisher(database, [SIGNER], at_once=True)
     ledger.appender._on_commit = publisher.nudge
     await publisher.start()
     await asyncio.sleep(0.1)
@@ -70,7 +70,7 @@ async def test_a_head_is_signed_within_a_second(ledger: Ledger, database: Databa
 async def test_one_size_has_one_head(ledger: Ledger, database: Database) -> None:
     """Replicas that sign the same head write the same note; there is never a second one of a size."""
     await ledger.appender.submit(noted())
-    replicas = [Publisher(database, SIGNER, at_once=True) for _ in range(3)]
+    replicas = [Publisher(database, [SIGNER], at_once=True) for _ in range(3)]
     await asyncio.gather(*(replica.sign_head() for replica in replicas))
     assert await _sizes(database) == [1]
 
@@ -79,7 +79,7 @@ async def test_the_public_checkpoint_advances_with_the_minute(
     ledger: Ledger, database: Database, database_url: str
 ) -> None:
     """A live size would show visits: production shows the newest head that was signed before this minute."""
-    publisher = Publisher(database, SIGNER, at_once=False)
+    publisher = Publisher(database, [SIGNER], at_once=False)
     await ledger.appender.submit(noted())
     await publisher.sign_head()
     assert await publisher.public() is None
@@ -100,7 +100,7 @@ async def test_the_public_checkpoint_advances_with_the_minute(
 
 async def test_a_growing_log_is_whole(ledger: Ledger, database: Database) -> None:
     """Wrong version: the head is read before the checkpoints, and what was signed meanwhile looks like a log cut short."""
-    publisher = Publisher(database, SIGNER, at_once=True)
+    publisher = Publisher(database, [SIGNER], at_once=True)
     growing = True
 
     async def grow() -> None:
@@ -112,11 +112,11 @@ async def test_a_growing_log_is_whole(ledger: Ledger, database: Database) -> Non
         await ledger.appender.submit(noted())
     writing = asyncio.create_task(grow())
     for _ in range(8):
-        findings = await verify(database, vkey=SIGNER.vkey())
+        findings = await verify(database, vkeys=[SIGNER.vkey()])
         assert findings.problems == []
     growing = False
     await writing
-    assert (await verify(database, vkey=SIGNER.vkey())).size > 38
+    assert (await verify(database, vkeys=[SIGNER.vkey()])).size > 38
 
 
 async def test_a_frozen_process_does_not_hold_the_others(ledger: Ledger, database: Database) -> None:

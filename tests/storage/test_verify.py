@@ -21,7 +21,7 @@ async def log(database: Database) -> Database:
     """37 entries with checkpoints at 20 and 37."""
     ledger = await Ledger.opened(database)
     await ledger.appender.start()
-    publisher = Publisher(database, SIGNER, at_once=True)
+    publisher = Publisher(database, [SIGNER], at_once=True)
     for number in range(ENTRIES):
         await ledger.appender.submit(noted({"n": number}))
         if number == 19:
@@ -42,7 +42,7 @@ async def _tampered(database_url: str, postgres: PostgresServer, *statements: st
 
 
 async def test_a_whole_log(log: Database) -> None:
-    findings = await verify(log, vkey=SIGNER.vkey())
+    findings = await verify(log, vkeys=[SIGNER.vkey()])
     assert (findings.problems, findings.size, findings.checkpoints) == ([], ENTRIES, 2)
 
 
@@ -73,7 +73,7 @@ async def test_what_was_done_is_found(
     log: Database, database_url: str, postgres: PostgresServer, statements: list[str], problem: str
 ) -> None:
     await _tampered(database_url, postgres, *statements)
-    findings = await verify(log, vkey=SIGNER.vkey())
+    findings = await verify(log, vkeys=[SIGNER.vkey()])
     assert findings.problems
     assert problem in findings.problems[0]
 
@@ -93,8 +93,8 @@ async def test_a_log_written_anew_needs_a_checkpoint_from_outside(
     for number in range(ENTRIES):
         await forged.appender.submit(noted({"n": number, "forged": True}))
     await forged.appender.stop()
-    assert (await verify(log, vkey=SIGNER.vkey())).problems == []
-    findings = await verify(log, vkey=SIGNER.vkey(), outside=outside)
+    assert (await verify(log, vkeys=[SIGNER.vkey()])).problems == []
+    findings = await verify(log, vkeys=[SIGNER.vkey()], outside=outside)
     assert "differs from a checkpoint of 20 entries" in findings.problems[0]
 
 
@@ -109,19 +109,19 @@ async def test_a_log_cut_short_needs_a_checkpoint_from_outside(
         "DELETE FROM log_node WHERE (idx + 1) << level > 20", "DELETE FROM log_checkpoint WHERE size > 20",
         f"UPDATE log_head SET size = 20, root = '\\x{bytes(root).hex()}'",
     )  # fmt: skip
-    assert (await verify(log, vkey=SIGNER.vkey())).problems == []
-    assert "the log was cut" in (await verify(log, vkey=SIGNER.vkey(), outside=outside)).problems[0]
+    assert (await verify(log, vkeys=[SIGNER.vkey()])).problems == []
+    assert "the log was cut" in (await verify(log, vkeys=[SIGNER.vkey()], outside=outside)).problems[0]
 
 
 async def test_another_key_opens_nothing(log: Database) -> None:
     other = NoteSigner("berkas.test/akses", b"\x01" * 32)
-    assert "not ours" in (await verify(log, vkey=other.vkey())).problems[0]
+    assert "not ours" in (await verify(log, vkeys=[other.vkey()])).problems[0]
 
 
 async def test_checkpoints_advance_once_a_minute_in_production(log: Database) -> None:
     """A live size would show visits: the public one is the newest from before this minute."""
-    publisher = Publisher(log, SIGNER, at_once=False)
+    publisher = Publisher(log, [SIGNER], at_once=False)
     assert await publisher.public() is None or "\n37\n" not in (await publisher.public() or ("",))[0]
-    at_once = await Publisher(log, SIGNER, at_once=True).public()
+    at_once = await Publisher(log, [SIGNER], at_once=True).public()
     assert at_once is not None
     assert "\n37\n" in at_once[0]
