@@ -6,7 +6,7 @@ BIN = $(dir $(PY))
 CACHE = $(or $(BERKAS_CACHE_DIR),$(HOME)/.cache/berkas)
 UV ?= uv
 LOCK = $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 \
-	--no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra oidc pyproject.toml
 
 .DEFAULT_GOAL := help
 .PHONY: help lock check fmt test bench fuzz minio launcher-check environment

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hmac
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -21,6 +23,9 @@ LONGEST_LOCK = timedelta(hours=24)
 RECOVERY_CODES = 10
 PASSWORD_CHARACTERS = 12
 DIFFERENT_CHARACTERS = 5
+# What an identity provider may call somebody (OpenID Connect Core 2: at most 255 ASCII characters); no space, which divides
+# it from the issuer.
+_SUBJECT = re.compile(r"[!-~]{1,255}", re.ASCII)
 
 
 class TriesFact(Protocol):
@@ -33,6 +38,13 @@ class FactorFact(Protocol):
     def confirmed(self) -> bool: ...
     @property
     def last_step(self) -> int: ...
+
+
+class IdentityFact(Protocol):
+    @property
+    def officer_id(self) -> str: ...
+    @property
+    def active(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +116,29 @@ def judge_standing(
         return Refused("sign_in_failed")
     locked = tries is not None and tries.locked_until is not None and now < tries.locked_until
     return Refused("sign_in_locked") if locked else ALLOWED
+
+
+def judge_identity(identity: IdentityFact | None, officer_id: str) -> Verdict:
+    """Whom the provider vouches for is this officer: linked by an operator, never by a name or an address."""
+    linked = identity is not None and identity.active and identity.officer_id == officer_id
+    return ALLOWED if linked else Refused("identity_unlinked")
+
+
+def judge_link(
+    officer: ActiveFact | None, taken: IdentityFact | None, own: Sequence[IdentityFact]
+) -> Verdict:
+    """An identity is one officer's, and an officer has one: who shall have another is unlinked first. ``taken`` is the identity's
+    row, ``own`` are those of the officer.
+    """
+    if officer is None:
+        return Refused("officer_unknown")
+    if any(identity is not None and identity.active for identity in (taken, *own)):
+        return Refused("identity_exists")
+    return ALLOWED
+
+
+def names_somebody(subject: str) -> bool:
+    return _SUBJECT.fullmatch(subject) is not None
 
 
 def judge_factor(factor: FactorFact | None, shown: Shown, now: datetime) -> Verdict:

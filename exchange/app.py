@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
@@ -48,6 +49,9 @@ from storage.ledger.refusals import RefusalBudget
 from storage.signing_keys import SigningKeyRow
 from storage.vault import Vault
 
+if TYPE_CHECKING:
+    from exchange.identity_provider import IdentityProvider
+
 TIDY_PERIOD_S = 20.0
 KEYS_PERIOD_S = 1.0  # a revoked key ends on every replica within this (A16)
 MAIL_PERIOD_S = 1.0
@@ -68,7 +72,7 @@ class Application(FastAPI):
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The application; its parts are opened when the server starts it."""
+    """The application; its parts are opened when the server starts it. Raises ``SettingsRefused``."""
     self_test(clock())
 
     @contextlib.asynccontextmanager
@@ -106,6 +110,7 @@ def create_app(settings: Settings) -> FastAPI:
         trail.router,
         operations.router,
         *([operations.sandbox] if sandbox else []),
+        *([_provider_routes()] if settings.oidc_issuer else []),
     ):
         app.include_router(router)
     return app
@@ -171,6 +176,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             site_name=site_name,
             zone=zone,
             log_origin=origin,
+            provider=_provider(settings) if settings.oidc_issuer else None,
         )
         yield parts
 
@@ -226,6 +232,32 @@ def _loops(parts: Parts) -> None:
     parts.background.repeat(sweep, TIDY_PERIOD_S)
     parts.background.repeat(
         send, MAIL_PERIOD_S if parts.settings.mode == "production" else MAIL_PERIOD_S / 10
+    )
+
+
+def _provider_routes() -> APIRouter:
+    """Loaded only for who uses it: what it needs is an extra."""
+    try:
+        from exchange.routes import oidc
+    except ModuleNotFoundError as missing:
+        raise SettingsRefused(
+            f"BERKAS_OIDC_ISSUER is set and {missing.name} is not installed: pip install 'berkas[oidc]'"
+        ) from None
+    return oidc.router
+
+
+def _provider(settings: Settings) -> IdentityProvider:
+    from exchange.identity_provider import IdentityProvider, Registration
+
+    return IdentityProvider(
+        Registration(
+            issuer=settings.oidc_issuer,
+            client_id=settings.oidc_client_id,
+            client_secret=_secret(settings, "oidc_client_secret"),
+            redirect_uri=f"{settings.origin}/v1/session/oidc/callback",
+            algorithms=settings.algorithms,
+            acr=tuple(settings.oidc_acr.split()),
+        )
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
@@ -29,6 +29,9 @@ from storage.ledger.log import Appender
 from storage.ledger.publisher import Publisher
 from storage.ledger.refusals import RefusalBudget
 from storage.vault import Vault
+
+if TYPE_CHECKING:
+    from exchange.identity_provider import IdentityProvider
 
 _UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
@@ -51,6 +54,7 @@ class Parts:
     site_name: str
     zone: str
     log_origin: str
+    provider: IdentityProvider | None
 
 
 def parts_of(request: Request) -> Parts:
@@ -81,6 +85,11 @@ def session_cookie(settings: Settings) -> str:
 def browser_cookie(settings: Settings) -> str:
     """``__Host-`` keeps a neighbouring name from planting a cookie whose value it knows."""
     return "__Host-berkas-peramban" if settings.secure else "berkas-peramban"
+
+
+def begun_cookie(settings: Settings) -> str:
+    """A sign-in at the identity provider that was begun in this browser."""
+    return "__Host-berkas-sso" if settings.secure else "berkas-sso"
 
 
 async def current_officer(request: Request) -> Officer:

@@ -21,7 +21,8 @@ from auth.verdict import AccessRefused
 from exchange.pages import CONTENT_SECURITY_POLICY
 from exchange.pages import views as pages
 from exchange.passwords import SignInBusy
-from exchange.problems import PROBLEMS, Problem, problem_for
+from exchange.problems import PROBLEMS, Problem
+from exchange.reasons import problem_for
 from exchange.requirements.numbers import NumberError
 from exchange.requirements.selection import NotRequired
 from storage import errors as storage_errors
@@ -76,6 +77,8 @@ _RETRY_S = {"messages_spent": 3_600}
 _LARGE_BODY_BYTES = 65_536
 # Where people come with a phone: they read a page, with the status of the problem and its number.
 _CITIZENS = ("/p/", "/w/")
+# Officers come here from another site, with a browser: a page too, when that is what it asks for.
+_SIGN_IN = "/v1/session/oidc"
 _PAGES: dict[str, pages.Problem] = {"BK-5005": "outcome_unknown"}
 _PAGES_BY_STATUS: dict[int, pages.Problem] = {
     404: "not_found",
@@ -116,7 +119,9 @@ def problem_response(
     request_id = getattr(request.state, "request_id", "")
     request.state.problem_code = problem.code
     if request.url.path.startswith(_CITIZENS):
-        return _problem_page(request, problem, request_id, headers)
+        return _page(request, problem, _problem_page(request, problem, request_id), headers)
+    if request.url.path.startswith(_SIGN_IN) and "text/html" in request.headers.get("accept", ""):
+        return _page(request, problem, _sign_in_page(request, problem, request_id), headers)
     body: dict[str, Any] = {
         "type": f"{request.app.state.settings.origin}/problems/{problem.code}",
         "title": problem.title,
@@ -150,12 +155,19 @@ def _challenge(problem: Problem, origin: str) -> str | None:
     return f'DPoP algs="ES256", error="{_TOKEN_ERRORS[problem.code]}", {metadata}, Bearer error="{_TOKEN_ERRORS[problem.code]}", {metadata}'
 
 
-def _problem_page(
-    request: Request, problem: Problem, request_id: str, headers: Mapping[str, str] | None
-) -> Response:
+def _problem_page(request: Request, problem: Problem, request_id: str) -> str:
     """The same for a citizen: no code and no member names, but what happened to the last step, and the number to tell."""
     what = _PAGES.get(problem.code) or _PAGES_BY_STATUS.get(problem.status, "unreadable")
-    text = request.app.state.parts.pages.problem(pages.ProblemPage(what, incident=request_id))
+    return str(request.app.state.parts.pages.problem(pages.ProblemPage(what, incident=request_id)))
+
+
+def _sign_in_page(request: Request, problem: Problem, request_id: str) -> str:
+    words = (problem.title, problem.remedy, problem.title_en, problem.remedy_en)
+    view = pages.SignInProblemPage(problem.code, *words, again=_SIGN_IN, incident=request_id)
+    return str(request.app.state.parts.pages.sign_in_problem(view))
+
+
+def _page(request: Request, problem: Problem, text: str, headers: Mapping[str, str] | None) -> Response:
     sent = {
         "Cache-Control": "no-store",
         "Content-Security-Policy": CONTENT_SECURITY_POLICY,

@@ -26,12 +26,14 @@ class SignedIn:
     officer: Officer
 
 
-def admit(facts: Facts, row: Row, session_id: str | None, now: datetime) -> None:
+def admit(
+    facts: Facts, row: Row, session_id: str | None, now: datetime, *, provider_session: str | None = None
+) -> None:
     """For the ``apply`` of a way in that loaded ``TRIES``: whoever got in starts counting anew. Without ``session_id`` the officer
     is signed in already and has shown once more who sits there.
     """
     if session_id is not None:
-        facts.put(SESSIONS, Session(session_id, row.id, row.agency_id, now, now, None))
+        facts.put(SESSIONS, Session(session_id, row.id, row.agency_id, now, now, None, provider_session))
     if facts.get(TRIES, row.id) is not None:
         facts.put(TRIES, SignInTries(row.id, 0, 0, None))
 
@@ -49,6 +51,12 @@ def forget_factor(facts: Facts, officer_id: str, now: datetime) -> None:
         gone = SecondFactor(officer_id, b"", confirmed=False, last_step=0, recovery=Json("[]"))
         facts.put(FACTORS, gone)
         end_sessions(facts, officer_id, now)
+
+
+async def came_from_provider(database: Database, session_id: str) -> bool:
+    async with database.reading() as reading:
+        found = await SESSIONS.load(reading.raw, "id", [session_id])
+    return any(session.provider_session is not None for session in found)
 
 
 async def officer_of(database: Database, session_id: str, *, now: datetime) -> Officer:

@@ -18,6 +18,7 @@ class SettingsRefused(ValueError):
     """A configuration that must not run; the message names the variable, never its value."""
 
 
+OIDC_ALGORITHMS = frozenset({"RS256", "ES256", "ES512"})
 CEILINGS = {
     "readiness_per_officer_hour": 600,
     "citizens_per_officer_hour": 120,
@@ -69,8 +70,34 @@ class Settings(BaseSettings):
     consent_life_days: int = Field(default=30, gt=0, le=90)
     trail_link_days: int = Field(default=365, gt=0)
     ticket_life_s: int = Field(default=300, gt=0, le=300)
+    # Officers may sign in at the office's own identity provider (the extra `oidc`).
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr | None = None
+    oidc_acr: str = ""
+    oidc_algs: str = "ES256 RS256"
     smtp_url: SecretStr | None = None
     mail_from: str = "berkas@localhost"
+
+    @model_validator(mode="after")
+    def _provider(self) -> Settings:
+        if not self.oidc_issuer:
+            return self
+        if not self.oidc_client_id or not self.oidc_client_secret:
+            raise SettingsRefused(
+                "BERKAS_OIDC_CLIENT_ID and BERKAS_OIDC_CLIENT_SECRET belong to BERKAS_OIDC_ISSUER"
+            )
+        if self.mode == "production" and self.oidc_client_secret.get_secret_value().lower() in SAMPLE_SECRETS:
+            raise SettingsRefused("BERKAS_OIDC_CLIENT_SECRET is a sample secret")
+        address = urlsplit(self.oidc_issuer)
+        schemes = {"https"} if self.mode == "production" else {"https", "http"}
+        if address.scheme not in schemes or not address.hostname or address.query or address.fragment:
+            raise SettingsRefused(
+                "BERKAS_OIDC_ISSUER must be an https address, exactly as the provider's metadata gives it"
+            )
+        if not self.algorithms or not self.algorithms <= OIDC_ALGORITHMS:
+            raise SettingsRefused("BERKAS_OIDC_ALGS is made of RS256, ES256 and ES512")
+        return self
 
     @model_validator(mode="after")
     def _safe(self) -> Settings:
@@ -98,6 +125,11 @@ class Settings(BaseSettings):
         """None: always open."""
         text = self.opening_hours or (PRODUCTION_HOURS if self.mode == "production" else "")
         return OpeningHours.parse(text) if text else None
+
+    @property
+    def algorithms(self) -> frozenset[str]:
+        """How the identity provider may sign."""
+        return frozenset(self.oidc_algs.split())
 
     @property
     def host(self) -> str:

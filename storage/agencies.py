@@ -71,7 +71,9 @@ class Officer:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An officer's sign-in. ``id`` is a one-way function of the cookie, which is kept nowhere."""
+    """An officer's sign-in. ``id`` is a one-way function of the cookie, which is kept nowhere. ``provider_session`` is the identity
+    provider's session behind it (``<issuer> <sid>``, without ``sid`` where it has none); None for a password.
+    """
 
     id: str
     officer_id: str
@@ -79,6 +81,17 @@ class Session:
     created_at: datetime
     last_seen_at: datetime
     ended_at: datetime | None
+    provider_session: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OfficerIdentity:
+    """Who an officer is at the office's identity provider; ``id`` is ``<issuer> <sub>``."""
+
+    id: str
+    officer_id: str
+    added_at: datetime
+    active: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +121,8 @@ FACTORS = FactTable(SecondFactor, "second_factor")
 TRIES = FactTable(SignInTries, "sign_in_tries")
 AGENCIES = FactTable(Agency, "agency")
 OFFICERS = FactTable(Officer, "officer", groups=("agency_id",), unique=("username",))
-SESSIONS = FactTable(Session, "session", groups=("officer_id",))
+SESSIONS = FactTable(Session, "session", groups=("officer_id", "provider_session"))
+IDENTITIES = FactTable(OfficerIdentity, "officer_identity", groups=("officer_id",))
 
 
 async def name_document_types(transaction: Transaction, names: Mapping[str, str]) -> None:

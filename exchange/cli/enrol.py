@@ -16,10 +16,11 @@ from auth.verdict import AccessRefused
 from exchange.app import wired
 from exchange.cli import setup
 from exchange.deps import Parts
-from exchange.flows import run_officers, run_site
+from exchange.flows import link_identity, run_officers, run_site
 from exchange.passwords import hash_password
-from exchange.problems import PROBLEMS, problem_for
-from exchange.settings import Settings
+from exchange.problems import PROBLEMS
+from exchange.reasons import problem_for
+from exchange.settings import Settings, SettingsRefused
 
 site_app = typer.Typer(no_args_is_help=True, help="Places of service.")
 agency_app = typer.Typer(no_args_is_help=True, help="Participating agencies.")
@@ -196,6 +197,33 @@ def unlock(username: str) -> None:
     _with_officer(
         username,
         lambda parts, officer_id: run_officers.unlock(parts.keyring, parts.appender, officer_id=officer_id),
+    )
+
+
+@officer_app.command("link")
+def link(username: str, subject: str) -> None:
+    """SUBJECT is the account's `sub` at the identity provider of BERKAS_OIDC_ISSUER: from its administrator, never from the person."""
+
+    async def linked(parts: Parts) -> None:
+        if not parts.settings.oidc_issuer:
+            raise SettingsRefused("BERKAS_OIDC_ISSUER is not set")
+        await link_identity.link(
+            parts.database,
+            parts.keyring,
+            parts.appender,
+            username=username,
+            issuer=parts.settings.oidc_issuer,
+            subject=subject,
+        )
+
+    with_parts(linked)
+
+
+@officer_app.command("unlink")
+def unlink(username: str) -> None:
+    """The account at the identity provider opens nothing any more; every session of the officer ends."""
+    with_parts(
+        lambda parts: link_identity.unlink(parts.database, parts.keyring, parts.appender, username=username)
     )
 
 

@@ -24,6 +24,8 @@ from exchange.pages.views import (
     ConsentDone,
     ConsentStart,
     ProblemPage,
+    SignedInPage,
+    SignInProblemPage,
     Site,
     Trail,
     TrailCode,
@@ -105,6 +107,13 @@ class Pages:
 
     def withdraw_done(self, view: WithdrawDone) -> str:
         return self._render("withdraw_done.html", view)
+
+    def signed_in(self, view: SignedInPage) -> str:
+        """For officers: a page of ours between the provider's redirect and whatever needs the session's strict cookie."""
+        return self._render("signed_in.html", view)
+
+    def sign_in_problem(self, view: SignInProblemPage) -> str:
+        return self._render("sign_in_problem.html", view)
 
     def problem(self, view: ProblemPage) -> str:
         """What went wrong for the citizen, and what to do now."""

@@ -210,6 +210,28 @@ class WithdrawDone:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedInPage:
+    """For an officer who comes back from the identity provider. ``go_on`` is an address of ours."""
+
+    officer: str
+    counter: str
+    go_on: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignInProblemPage:
+    """For an officer who comes back and is not signed in. ``again`` is where the sign-in begins."""
+
+    code: str
+    title: str
+    remedy: str
+    title_en: str
+    remedy_en: str
+    again: str
+    incident: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProblemPage:
     problem: Problem
     site: Site | None = None

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
+from auth.callers import csrf_of
 from exchange import sessions
-from exchange.deps import CurrentOfficer, Parts, Wired, current_officer, session_cookie
+from exchange.answers import answered, shown_session
+from exchange.deps import CurrentOfficer, Wired, current_officer, session_cookie
 from exchange.flows import second_factor, sign_in
 from exchange.schemas import Strict
-from exchange.sessions import SignedIn
 
 public = APIRouter(prefix="/v1", tags=["Officer"])
 router = APIRouter(prefix="/v1", tags=["Officer"], dependencies=[Depends(current_officer)])
@@ -34,25 +35,6 @@ class FirstCode(Strict):
     code: str = Field(max_length=20)
 
 
-def answered(parts: Parts, signed: SignedIn, response: Response) -> dict[str, Any]:
-    """Set the cookie and say who is signed in, whatever way in was taken."""
-    secure = parts.settings.secure
-    name = session_cookie(parts.settings)
-    response.set_cookie(name, signed.secret, httponly=True, samesite="strict", secure=secure, path="/")
-    response.headers["Cache-Control"] = "no-store"
-    officer = signed.officer
-    return {
-        "csrf": signed.csrf,
-        "officer": {
-            "id": officer.id,
-            "name": officer.name,
-            "agency": officer.agency_id,
-            "counter": officer.counter,
-            "role": officer.role,
-        },
-    }
-
-
 @public.post("/session", status_code=201, operation_id="signIn", summary="Sign an officer in")
 async def sign_in_(parts: Wired, body: Credentials, response: Response) -> dict[str, Any]:
     """Anyone with a username and password. Sets the session cookie; one entry, allowed or refused."""
@@ -66,6 +48,21 @@ async def sign_in_(parts: Wired, body: Credentials, response: Response) -> dict[
         code=body.code or "",
     )
     return answered(parts, signed, response)
+
+
+@router.get("/session", operation_id="currentSession", summary="Who is signed in")
+async def current_session(
+    request: Request, parts: Wired, officer: CurrentOfficer, response: Response
+) -> dict[str, Any]:
+    """The officer, and the token that every changing call carries: for a page that did not sign in itself. ``provider_logout`` is
+    where a browser ends the session at the identity provider, when that is where it came from and it has such a place.
+    """
+    response.headers["Cache-Control"] = "no-store"
+    body = shown_session(officer, csrf_of(request.cookies[session_cookie(parts.settings)]))
+    if parts.provider is not None and await sessions.came_from_provider(parts.database, officer.session_id):
+        address = await parts.provider.logout_address()
+        return body | ({"provider_logout": address} if address else {})
+    return body
 
 
 @router.delete("/session", status_code=204, operation_id="signOut", summary="Sign out")

@@ -17,6 +17,8 @@ from exchange.pages.views import (
     ConsentStart,
     LiveConsent,
     ProblemPage,
+    SignedInPage,
+    SignInProblemPage,
     Site,
     Trail,
     TrailCode,
@@ -142,6 +144,15 @@ WITHDRAWN = WithdrawDone(
     SITE, "PST-7KQ2-M9XD", "DPMPTSP Kota Samarinda", ("KTP-el", "STR"), NOW, NOW + timedelta(hours=72)
 )
 
+SIGN_IN_PROBLEM = SignInProblemPage(
+    "BK-1024",
+    "Akun SSO ini tidak dapat masuk ke Berkas",
+    "Mintalah admin instansi Anda memeriksa akun petugas Anda.",
+    "This account cannot sign in here",
+    "Ask your administrator.",
+    again="/v1/session/oidc",
+    incident="01JZ6M",
+)
 PAGES = Pages(SITE)
 
 ALL: dict[str, Callable[[], str]] = {
@@ -160,6 +171,8 @@ ALL: dict[str, Callable[[], str]] = {
     "consent_done_none": lambda: PAGES.consent_done(
         replace(DONE, granted=(), refused=DONE.granted, use_until=None)
     ),
+    "signed_in": lambda: PAGES.signed_in(SignedInPage("Petugas Contoh", "Loket 3", "/v1/session")),
+    "sign_in_problem": lambda: PAGES.sign_in_problem(SIGN_IN_PROBLEM),
     "gone": PAGES.gone,
     "not_found": lambda: PAGES.problem(ProblemPage("not_found", SITE, incident="01JZ6M")),
     "problem_unknown": lambda: PAGES.problem(ProblemPage("outcome_unknown", SITE, incident="01JZ6M")),

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from exchange import problems
+from exchange import reasons
 from exchange.errors import TABLE
 from exchange.pages.trail import explained_reasons
-from exchange.problems import PROBLEMS, REASONS
+from exchange.problems import PROBLEMS
+from exchange.reasons import REASONS
 from tests.rules.house import ROOMS, ROOT, called_name, module_of, name_of, sources
 
 # Never reaches a request, or has a handler of its own.
@@ -195,7 +196,7 @@ def test_every_code_raised_by_a_route_exists_and_every_code_is_used() -> None:
         for code in written.findall(path.read_text(encoding="utf-8"))
     } | set(REASONS.values())
     assert sorted(used - set(PROBLEMS)) == []
-    assert sorted(set(PROBLEMS) - used - {problems.problem_for("content_x").code}) == []
+    assert sorted(set(PROBLEMS) - used - {reasons.problem_for("content_x").code}) == []
 
 
 @pytest.mark.parametrize(

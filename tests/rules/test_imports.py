@@ -115,6 +115,14 @@ VIOLATIONS = {
         ("exchange.cli.prepare", "alembic"),
     ],
     "only tokens.py may use jose": [("auth.token_self_test", "jose"), ("exchange.deps", "jose")],
+    "only id_tokens.py may use joserfc, an extra": [
+        ("auth.tokens", "joserfc"),
+        ("exchange.identity_provider", "joserfc"),
+    ],
+    "single sign-on is loaded by who uses it": [
+        ("exchange.sessions", "auth.id_tokens"),
+        ("exchange.flows.link_identity", "auth.id_tokens"),
+    ],
     "cryptography only where keys are handled": [
         ("auth.tokens", "cryptography"),
         ("storage.vault", "cryptography"),

@@ -18,6 +18,12 @@ from tests.world import World
 PUBLIC = {
     ("POST", "/v1/session"): "the way in: needs a password, is refused without one",
     ("POST", "/v1/invitation"): "needs a one-time code that an administrator handed over",
+    (
+        "GET",
+        "/v1/session/oidc",
+    ): "the way in by the office's identity provider: sends a browser there, remembers nothing here",
+    ("GET", "/v1/session/oidc/callback"): "the same: needs the provider's answer and the browser that began",
+    ("POST", "/v1/session/oidc/backchannel"): "the provider's: needs a logout token that it signed",
     ("GET", "/p/{code}"): "a citizen's link: the code is the credential, and tells nothing before the factor",
     ("POST", "/p/{code}"): "the same",
     ("GET", "/w/{code}"): "the same",
@@ -48,6 +54,10 @@ HIDDEN = {
 # What a stranger gets from the public ones that take a credential.
 TURNED_AWAY = {
     ("POST", "/v1/session"): 422,
+    # Not there, unless the settings name a provider (tests/flows/test_single_sign_on.py).
+    ("GET", "/v1/session/oidc"): 404,
+    ("GET", "/v1/session/oidc/callback"): 404,
+    ("POST", "/v1/session/oidc/backchannel"): 404,
     ("POST", "/oauth/token"): 400,
     ("POST", "/oauth/revoke"): 400,
     ("POST", "/oauth/introspect"): 400,
@@ -84,10 +94,21 @@ def _address(path: str) -> str:
     return re.sub(r"\{(\w+)\}", lambda found: VALUES[found.group(1)], path)
 
 
+def everything() -> FastAPI:
+    """With every route that a setting brings; no server is needed to read what it describes."""
+    return create_app(
+        Settings(
+            mode="sandbox",
+            oidc_issuer="https://sso.example",
+            oidc_client_id="berkas",
+            oidc_client_secret=SecretStr("not used"),
+        )
+    )
+
+
 @pytest.fixture(scope="module")
 def app() -> FastAPI:
-    """As it is described; no server is needed to read it."""
-    return create_app(Settings(mode="sandbox"))
+    return everything()
 
 
 async def test_strangers_are_refused(world: World) -> None:
