@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from exchange import reasons
+from exchange import problems, reasons
 from exchange.errors import TABLE
 from exchange.pages.trail import explained_reasons
 from exchange.problems import PROBLEMS
