@@ -32,6 +32,7 @@ CEILINGS = {
 
 # When nobody says otherwise; the sandbox is always open.
 PRODUCTION_HOURS = "mon-sat 06:00-20:00"
+UNPRIVILEGED = range(1_024, 65_536)
 
 
 class Settings(BaseSettings):
@@ -56,6 +57,11 @@ class Settings(BaseSettings):
     upload_limit_bytes: int = Field(default=20_000_000, gt=0)
     upload_idle_limit_s: float = Field(default=10.0, gt=0)
     dpop_nonce: bool = False
+    # Calls to addresses that agencies choose (exchange/guarded.py).
+    outbound_ports: str = "443"
+    outbound_ca_file: Path | None = None
+    # host:port, with commas, that may be anywhere: production refuses it.
+    outbound_allow: str = ""
     # Against insiders; production takes at most what CEILINGS says.
     readiness_per_officer_hour: int = Field(default=120, gt=0)
     citizens_per_officer_hour: int = Field(default=30, gt=0)
@@ -97,6 +103,19 @@ class Settings(BaseSettings):
             )
         if not self.algorithms or not self.algorithms <= OIDC_ALGORITHMS:
             raise SettingsRefused("BERKAS_OIDC_ALGS is made of RS256, ES256 and ES512")
+        return self
+
+    @model_validator(mode="after")
+    def _calls_out_safely(self) -> Settings:
+        if any(
+            not port.isdecimal() or (port != "443" and int(port) not in UNPRIVILEGED)
+            for port in self.outbound_ports.split(",")
+        ):
+            raise SettingsRefused("BERKAS_OUTBOUND_PORTS names 443 and ports from 1024 on, with commas")
+        if self.outbound_ca_file is not None and not self.outbound_ca_file.is_file():
+            raise SettingsRefused("BERKAS_OUTBOUND_CA_FILE is no file")
+        if self.outbound_allow and self.mode == "production":
+            raise SettingsRefused("BERKAS_OUTBOUND_ALLOW is for a sandbox")
         return self
 
     @model_validator(mode="after")
