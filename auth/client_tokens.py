@@ -15,7 +15,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from auth.keys import KeyRefused, PublicKey, public_key_from_jwk, thumbprint
+from auth.client_keys import LEGACY_ALGORITHM, RSA_BITS, ClientPublicKey, algorithm_of, client_key_from_jwk
+from auth.keys import ALGORITHM, KeyRefused, PublicKey, public_key_from_jwk, thumbprint
 from auth.token_checks import (
     LEEWAY_S,
     SIGNATURE_BYTES,
@@ -34,6 +35,9 @@ ASSERTION_LIFE_LIMIT_S = 300
 PROOF_WINDOW_S = 60
 NAME_LIMIT_CHARACTERS = 64
 NONCE = "nonce"
+UNKNOWN_KEY = "kid"
+# What tells whether there is such a client or key.
+KEY_REASONS = frozenset({UNKNOWN_KEY, "alg", "signature_length", "signature"})
 _ASSERTION_TYPES = frozenset({None, "JWT", "client-authentication+jwt"})
 _PROOF_TYPES = frozenset({"dpop+jwt"})
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
@@ -44,15 +48,31 @@ _URI = re.compile(
 )
 
 
-# The example of RFC 7517 A.1: a key like any other, whose private half is of no use here.
-_NOBODY = public_key_from_jwk(
-    {
-        "kty": "EC",
-        "crv": "P-256",
-        "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
-        "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
-    }
-)
+# The examples of RFC 7517 A.1: keys like any other, whose private halves are of no use here.
+_NOBODY = {
+    ALGORITHM: client_key_from_jwk(
+        {
+            "kty": "EC",
+            "crv": "P-256",
+            "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+            "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+        }
+    ),
+    LEGACY_ALGORITHM: client_key_from_jwk(
+        {
+            "kty": "RSA",
+            "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4"
+            "n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdA"
+            "ZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEg"
+            "U8awapJzKnqDKgw",
+            "e": "AQAB",
+        }
+    ),
+}
+_SIGNATURE_BYTES = {
+    ALGORITHM: range(SIGNATURE_BYTES, SIGNATURE_BYTES + 1),
+    LEGACY_ALGORITHM: range(RSA_BITS[0] // 8, RSA_BITS[1] // 8 + 1),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +103,7 @@ class Proof:
 
 def claimed_client(token: str) -> Claimed:
     """Whom to look up before the signature can be checked. Raises ``TokenRefused``."""
-    segments = _segments(token)
-    kid = _assertion_key_id(segments)
+    kid, _, segments = _assertion(token)
     subject = segments.claims().get("sub")
     if type(subject) is not str or not 0 < len(subject) <= NAME_LIMIT_CHARACTERS:
         raise TokenRefused("sub")
@@ -92,16 +111,18 @@ def claimed_client(token: str) -> Claimed:
 
 
 def verified_assertion(
-    token: str, keys: Mapping[str, PublicKey], audiences: Collection[str], now: datetime
+    token: str, keys: Mapping[str, ClientPublicKey], audiences: Collection[str], now: datetime
 ) -> Assertion:
     """``keys`` by kid are those of the client that ``claimed_client`` named, none for an unknown one; ``audiences`` the issuer and the token endpoint,
     for libraries send either. Raises ``TokenRefused``.
     """
-    segments = _segments(token)
-    key = keys.get(_assertion_key_id(segments))
-    # An unknown client or key takes the time of a wrong signature.
-    if not is_signed_by(token, key or _NOBODY) or key is None:
-        raise TokenRefused("signature" if key else "kid")
+    kid, alg, segments = _assertion(token)
+    key = keys.get(kid)
+    wrong = _mismatch(key, alg, segments)
+    # An unknown client or key, and a key that signs otherwise, take the time of a wrong signature.
+    signed = is_signed_by(token, _NOBODY[alg] if key is None or wrong else key)
+    if wrong or not signed:
+        raise TokenRefused(wrong or "signature")
     claims = segments.claims()
     client_id = claims.get("sub")
     if type(client_id) is not str or claims.get("iss") != client_id:
@@ -135,7 +156,7 @@ def verified_proof(
     """``uri`` is built from the configured public origin, never from the request (A13). With an ``access_token`` the proof
     must be about it; with ``nonces`` it must carry one of them (RFC 9449 8). Raises ``TokenRefused``.
     """
-    segments = _segments(token)
+    segments = _segments(token, ALGORITHM)
     check_header(segments.header, _PROOF_TYPES, "jwk")
     key, jkt = _proof_key(segments.header.get("jwk"))
     if not is_signed_by(token, key):
@@ -167,20 +188,31 @@ def token_hash(token: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(token.encode()).digest()).rstrip(b"=").decode()
 
 
-def _segments(token: str) -> Segments:
+def _segments(token: str, *algorithms: str) -> Segments:
     check_text(token, MAX_CHARACTERS)
     segments = split(token)
-    if len(segments.signature) != SIGNATURE_BYTES:
+    if not any(len(segments.signature) in _SIGNATURE_BYTES[alg] for alg in algorithms):
         raise TokenRefused("signature_length")
     return segments
 
 
-def _assertion_key_id(segments: Segments) -> str:
-    check_header(segments.header, _ASSERTION_TYPES, "kid")
-    kid = segments.header.get("kid")
+def _assertion(token: str) -> tuple[str, str, Segments]:
+    """The ``kid``, and the ``alg`` that the header names: whether it is that key's own is still to be seen."""
+    segments = _segments(token, *_SIGNATURE_BYTES)
+    check_header(segments.header, _ASSERTION_TYPES, "kid", _SIGNATURE_BYTES)
+    kid, alg = segments.header.get("kid"), segments.header["alg"]
     if type(kid) is not str or not 0 < len(kid) <= NAME_LIMIT_CHARACTERS:
-        raise TokenRefused("kid")
-    return kid
+        raise TokenRefused(UNKNOWN_KEY)
+    return kid, alg, segments
+
+
+def _mismatch(key: ClientPublicKey | None, alg: str, segments: Segments) -> str | None:
+    """Why this cannot be a signature by ``key``, before it is verified."""
+    if key is None:
+        return UNKNOWN_KEY
+    if algorithm_of(key) != alg:
+        return "alg"
+    return None if len(segments.signature) in _SIGNATURE_BYTES[alg] else "signature_length"
 
 
 def _check_audiences(claimed: object, ours: Collection[str]) -> None:

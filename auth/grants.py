@@ -93,6 +93,12 @@ def judge_machine(
     return first_refusal(judge_agency(agency, now), may_ask)
 
 
+def judge_purpose(client: ClientFact | None, service: str) -> Verdict:
+    """Is this service among those that the client is for? One that names none is for all of its agency."""
+    confined = client is not None and client.purposes != "" and service not in client.purposes.split(" ")
+    return Refused("purpose_missing") if confined else ALLOWED
+
+
 def judge_messages(sent: Sequence[datetime], now: datetime) -> Verdict:
     """Three messages an hour from one agency to one citizen: more is a flood."""
     recent = [at for at in sent if now - at < timedelta(hours=1)]

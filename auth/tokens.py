@@ -19,10 +19,11 @@ from typing import Any
 
 import orjson
 from jose import jws
-from jose.backends import ECKey
+from jose.backends import ECKey, RSAKey
 from jose.exceptions import JOSEError
 
-from auth.keys import ALGORITHM, PURPOSES, KeySet, PublicKey, Purpose, SigningKey, VerificationKey, p256
+from auth.client_keys import ClientPublicKey, algorithm_of
+from auth.keys import ALGORITHM, PURPOSES, KeySet, Purpose, SigningKey, VerificationKey, p256
 from auth.tickets import TICKET, Ticket, TicketClaims, TicketDocument, read_ticket, ticket_members
 from auth.token_cache import Remembered, Verified
 from auth.token_checks import (
@@ -116,11 +117,11 @@ class TokenDesk:
     def __init__(self, issuer: str, audience: str, keys: KeySet) -> None:
         """``issuer`` is the public origin, ``audience`` the API's identifier (``{origin}/v1``).
 
-        Raises ``RuntimeError`` when python-jose fell back to another implementation of ECDSA than ``cryptography``.
+        Raises ``RuntimeError`` when python-jose fell back to another implementation than ``cryptography``.
         """
-        if ECKey.__module__ != _SAFE_BACKEND:
-            # The pure-Python `ecdsa` signs in a time that depends on the key (CVE-2024-23342).
-            raise RuntimeError(f"python-jose uses {ECKey.__module__}, expected {_SAFE_BACKEND}")
+        # The pure-Python `ecdsa` signs in a time that depends on the key (CVE-2024-23342).
+        if (used := {ECKey.__module__, RSAKey.__module__}) != {_SAFE_BACKEND}:
+            raise RuntimeError(f"python-jose uses {', '.join(sorted(used))}, expected {_SAFE_BACKEND}")
         self._issuer = issuer
         self._audience = audience
         self.turn(keys)
@@ -226,10 +227,14 @@ class TokenDesk:
         return None if profile.read is None else profile.read(claims)
 
 
-def is_signed_by(token: str, key: PublicKey) -> bool:
-    """Is this well-formed token (``token_checks.split``) signed with ``key``, a client's? Never raises for a token."""
+def is_signed_by(token: str, key: ClientPublicKey) -> bool:
+    """Is this well-formed token (``token_checks.split``) signed with ``key``, a client's? With the key's own algorithm, whatever the
+    header says. Never raises for a token.
+    """
+    algorithm = algorithm_of(key)
     try:
-        jws.verify(token, ECKey(p256(key), ALGORITHM), [ALGORITHM])
+        prepared = ECKey(p256(key), algorithm) if algorithm == ALGORITHM else RSAKey(key, algorithm)
+        jws.verify(token, prepared, [algorithm])
     except _LIBRARY_ERRORS:
         return False
     return True

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from auth.callers import Caller, Machine, Officer, counter_of
-from auth.grants import first_refusal, judge_machine, judge_session
+from auth.grants import first_refusal, judge_machine, judge_purpose, judge_session
 from auth.roles import GOVERN, SERVE, judge_right, judge_strong
 from auth.verdict import ALLOWED, Verdict
 from storage.agencies import AGENCIES, FACTORS, OFFICERS, SESSIONS
@@ -31,13 +31,16 @@ def caller_needs(caller: Caller) -> list[Need]:
     return [Need(SESSIONS, caller.session_id), Need(OFFICERS, caller.id), agency]
 
 
-def judged_caller(facts: Facts, caller: Caller, now: datetime, right: str | None = SERVE) -> Verdict:
-    """Still there, still active, still allowed to ask for this; the agency too. ``right`` is what an officer's role must allow,
-    as it stands now; None for what every officer may.
+def judged_caller(
+    facts: Facts, caller: Caller, now: datetime, right: str | None = SERVE, *, service: str | None = None
+) -> Verdict:
+    """Still there, still active, still allowed to ask for this, and for this ``service`` where the act names one; the agency too.
+    ``right`` is what an officer's role must allow, as it stands now; None for what every officer may.
     """
     if isinstance(caller, Machine):
-        agency = facts.get(AGENCIES, caller.agency_id)
-        return judge_machine(facts.get(CLIENTS, caller.id), agency, caller.agency_id, caller.scope, now)
+        client, agency = facts.get(CLIENTS, caller.id), facts.get(AGENCIES, caller.agency_id)
+        may_act = judge_machine(client, agency, caller.agency_id, caller.scope, now)
+        return may_act if service is None else first_refusal(may_act, judge_purpose(client, service))
     row = facts.get(OFFICERS, caller.id)
     may = ALLOWED if right is None else judge_right(row.role if row else "", right)
     return first_refusal(_judged_officer(facts, caller, row, now), may)
@@ -50,6 +53,14 @@ def _judged_officer(facts: Facts, officer: Officer, row: OfficerRow | None, now:
     if verdict.allowed and session is not None and now - session.last_seen_at > TOUCH_PERIOD:
         facts.put(SESSIONS, replace(session, last_seen_at=now))
     return verdict
+
+
+async def may_look(reading: Reading, caller: Caller, service: str) -> Verdict:
+    """For a look at what belongs to a service, which changes nothing and needs no batch."""
+    if not isinstance(caller, Machine):
+        return ALLOWED
+    clients = await CLIENTS.load(reading.raw, "id", [caller.id])
+    return judge_purpose(clients[0] if clients else None, service)
 
 
 def caller_details(caller: Caller, **members: Any) -> dict[str, Any]:

@@ -18,9 +18,11 @@ from exchange import errors
 from exchange.background import Background
 from exchange.deps import Parts, clock
 from exchange.edge import Edge
-from exchange.flows import run_site, tell_supervisors, tidy_up, turn_keys
+from exchange.flows import run_site, turn_keys
+from exchange.flows.fetch_client_keys import ClientKeySets
 from exchange.flows.sign_in import ATTEMPTS_PER_MINUTE
-from exchange.outbound import notify
+from exchange.guarded import Guarded
+from exchange.loops import start_loops
 from exchange.pages import Pages
 from exchange.pages.views import Site
 from exchange.requirements.catalogue import load_catalogue
@@ -46,16 +48,11 @@ from storage.keyring import Keyring, provider_for
 from storage.ledger.log import Appender
 from storage.ledger.publisher import Publisher, open_log
 from storage.ledger.refusals import RefusalBudget
-from storage.signing_keys import SigningKeyRow
 from storage.vault import Vault
 
 if TYPE_CHECKING:
     from exchange.identity_provider import IdentityProvider
 
-TIDY_PERIOD_S = 20.0
-KEYS_PERIOD_S = 1.0  # a revoked key ends on every replica within this (A16)
-MAIL_PERIOD_S = 1.0
-ALERTS_PERIOD_S = 5.0  # within a minute at the supervisors (A62)
 LOG_NAME = "akses"
 _log = logging.getLogger("berkas.app")
 
@@ -132,6 +129,11 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
     )
     keyring = Keyring(database, provider_for(settings.root_key or ""))
     background = Background()
+    guarded = Guarded(
+        ports=[int(port) for port in settings.outbound_ports.split(",")],
+        allowed=settings.outbound_allow.split(","),
+        ca_file=settings.outbound_ca_file,
+    )
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
         await keyring.open(clock())
@@ -151,6 +153,8 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
         stack.push_async_callback(publisher.stop)
         await appender.start()
         stack.push_async_callback(appender.stop)
+        client_keys = ClientKeySets(database, keyring, appender, guarded)
+        stack.push_async_callback(client_keys.stop)
         stack.push_async_callback(background.stop)
         await turn_keys.first_keys(database, keyring, appender, clock())
         rows = await turn_keys.listed(database)
@@ -171,6 +175,8 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             desk=TokenDesk(settings.origin, settings.audience, keys),
             background=background,
             sign_ins=RefusalBudget(per_minute=ATTEMPTS_PER_MINUTE),
+            guarded=guarded,
+            client_keys=client_keys,
             catalogue=catalogue,
             pages=Pages(Site(site_name, zone)),
             site_name=site_name,
@@ -185,54 +191,8 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
 async def at_work(settings: Settings) -> AsyncIterator[Parts]:
     """``wired``, with the loops that send messages and tidy up: what a replica does beside its requests."""
     async with wired(settings) as parts:
-        _loops(parts)
+        start_loops(parts)
         yield parts
-
-
-def _loops(parts: Parts) -> None:
-    async def reap() -> None:
-        await tidy_up.close_abandoned(parts.database, parts.keyring, parts.appender)
-
-    async def sweep() -> None:
-        await tidy_up.sweep_intakes(parts.database, parts.vault)
-        await tidy_up.forget_old(parts.database)
-        parts.keyring.forget_old()
-        parts.vault.forget_old()
-        for _, count in parts.sign_ins.owed():
-            _log.warning("sign-ins turned away", extra={"count": count})
-
-    kept: list[SigningKeyRow] = []
-
-    async def turn() -> None:
-        nonlocal kept
-        if (now := await turn_keys.listed(parts.database)) != kept:
-            parts.desk.turn(await turn_keys.loaded(parts.keyring, now))
-            parts.publisher.turn(await turn_keys.log_signers(parts.keyring, now, parts.log_origin))
-            _log.info("signing keys turned", extra={"keys": len(now)})
-            kept = now
-
-    async def tell() -> None:
-        await tell_supervisors.tell(
-            parts.database,
-            parts.keyring,
-            parts.appender,
-            site=parts.site_name,
-            zone=parts.zone,
-            now=clock(),
-        )
-
-    sender = notify.sender_for(parts.settings)
-
-    async def send() -> None:
-        await notify.deliver_due(parts.database, parts.keyring, sender, now=clock())
-
-    parts.background.repeat(reap, TIDY_PERIOD_S)
-    parts.background.repeat(turn, KEYS_PERIOD_S)
-    parts.background.repeat(tell, ALERTS_PERIOD_S)
-    parts.background.repeat(sweep, TIDY_PERIOD_S)
-    parts.background.repeat(
-        send, MAIL_PERIOD_S if parts.settings.mode == "production" else MAIL_PERIOD_S / 10
-    )
 
 
 def _provider_routes() -> APIRouter:

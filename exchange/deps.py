@@ -19,6 +19,8 @@ from auth.links import browser_hash, form_token
 from auth.tokens import TokenDesk
 from auth.verdict import AccessRefused
 from exchange.background import Background
+from exchange.flows.fetch_client_keys import ClientKeySets
+from exchange.guarded import Guarded
 from exchange.pages import Pages
 from exchange.requirements.catalogue import Catalogue
 from exchange.sessions import officer_of
@@ -49,6 +51,8 @@ class Parts:
     desk: TokenDesk
     background: Background
     sign_ins: RefusalBudget
+    guarded: Guarded
+    client_keys: ClientKeySets
     catalogue: Catalogue
     pages: Pages
     site_name: str

@@ -46,15 +46,22 @@ class Backend:
     def public(self) -> dict[str, str]:
         return {name: self.jwk[name] for name in ("kty", "crv", "x", "y")}
 
-    async def registered(self, agency: str = AGENCY, scopes: Sequence[str] = ("catalog.read",)) -> Backend:
+    async def registered(
+        self,
+        agency: str = AGENCY,
+        scopes: Sequence[str] = ("catalog.read",),
+        purposes: Sequence[str] = (),
+    ) -> Backend:
         parts = self.world.parts
         await run_clients.add_client(
+            parts.database,
             parts.keyring,
             parts.appender,
             client_id=self.client_id,
             agency_id=agency,
             name="OSS",
             scopes=scopes,
+            purposes=purposes,
         )
         await run_clients.add_client_key(
             parts.keyring, parts.appender, client_id=self.client_id, kid=self.jwk["kid"], jwk=self.public

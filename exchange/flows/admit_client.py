@@ -1,4 +1,4 @@
-"""A machine shows who it is and is given a short token (RFC 6749 4.4, RFC 7523, RFC 9068; with DPoP RFC 9449).
+"""A machine that has shown who it is is given a short token (RFC 6749 4.4, RFC 9068; with DPoP RFC 9449), and admitted with it.
 
 No entry in the ledger: a token alone opens nothing that is about a person.
 """
@@ -6,24 +6,23 @@ No entry in the ledger: a token alone opens nothing that is about a person.
 from __future__ import annotations
 
 import contextlib
-import json
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 from auth.authorization_details import Access, Asked, asked_details, shown_details
 from auth.callers import Machine
-from auth.client_tokens import NONCE, Proof, claimed_client, verified_assertion, verified_proof
-from auth.grants import first_refusal, judge_agency, judge_consent
-from auth.keys import PublicKey, public_key_from_jwk
+from auth.client_keys import counts
+from auth.client_tokens import NONCE, Proof, verified_proof
+from auth.grants import first_refusal, judge_consent, judge_purpose
 from auth.scopes import ACTS, TICKETS, granted_scopes
 from auth.token_checks import LEEWAY_S
 from auth.tokens import ACCESS, TokenDesk, TokenRefused
 from auth.verdict import ALLOWED, AccessRefused, Refused
 from exchange.acts import caller_details, refusal
-from storage.agencies import Agency
+from exchange.client_assertions import Authenticated, Denied, OAuthError, takes_part
 from storage.clients import Client, Registered, registered, use_once, was_used
 from storage.consents import consent_by_id, items_of
 from storage.database import Database
@@ -31,15 +30,6 @@ from storage.keyring import Keyring
 from storage.ledger.log import Appender
 
 TOKEN_LIFE_S = 300
-
-OAuthError = Literal[
-    "invalid_client",
-    "invalid_scope",
-    "invalid_dpop_proof",
-    "invalid_target",
-    "invalid_authorization_details",
-    "use_dpop_nonce",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +43,6 @@ class Granted:
 
 
 @dataclass(frozen=True, slots=True)
-class Denied:
-    """``error`` is told to the client (RFC 6749 5.2), ``reason`` only to the log."""
-
-    error: OAuthError
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Authenticated:
-    """A client that has shown who it is, and with which of its keys."""
-
-    client: Client
-    agency: Agency
-    kid: str
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A client's assertion, with the ``client_id`` beside it if there was one, and who may be its audience."""
-
-    assertion: str
-    client_id: str | None
-    audiences: Collection[str]
-
-
-@dataclass(frozen=True, slots=True)
 class TokenRequest:
     """What was asked for; None for what was not sent. ``uri`` is the token endpoint's public address."""
 
@@ -88,30 +52,6 @@ class TokenRequest:
     details: str | None
     uri: str
     nonces: tuple[str, ...] = ()
-
-
-async def authenticate(database: Database, shown: Shown, now: datetime) -> Authenticated | Denied:
-    """The client, whose assertion is used up. Every reason why it is not who it says it is looks the same to it: an unknown
-    one, a wrong key, a suspended agency, a used assertion (A17, A19).
-    """
-    try:
-        claimed = claimed_client(shown.assertion)
-        async with database.reading() as reading:
-            known = await registered(reading, claimed.client_id)
-        assertion = verified_assertion(shown.assertion, _keys(known), shown.audiences, now)
-    except TokenRefused as refused:
-        return Denied("invalid_client", refused.reason)
-    if known is None or shown.client_id not in {None, known.client.id}:
-        return Denied("invalid_client", "client_id")
-    if not _takes_part(known, now):
-        return Denied("invalid_client", "suspended")
-    async with database.transaction() as transaction:
-        fresh = await use_once(transaction, assertion.replay_id, assertion.remember_until)
-    return (
-        Authenticated(known.client, known.agency, claimed.kid)
-        if fresh
-        else Denied("invalid_client", "replayed")
-    )
 
 
 async def issue_access_token(
@@ -145,7 +85,7 @@ async def issue_access_token(
     except TokenRefused as refused:
         return Denied("invalid_authorization_details", refused.reason)
     machine = Machine(asker.client.id, asker.agency.id, TICKETS, proof.jkt)
-    found = [await _access(database, keyring, appender, machine, one, now) for one in wanted]
+    found = [await _access(database, keyring, appender, asker.client, machine, one, now) for one in wanted]
     granted = [access for access in found if access is not None]
     if len(granted) != len(found):
         return Denied("invalid_authorization_details", "consent")
@@ -154,16 +94,24 @@ async def issue_access_token(
 
 
 async def _access(
-    database: Database, keyring: Keyring, appender: Appender, machine: Machine, asked: Asked, now: datetime
+    database: Database,
+    keyring: Keyring,
+    appender: Appender,
+    client: Client,
+    machine: Machine,
+    asked: Asked,
+    now: datetime,
 ) -> Access | None:
-    """What the citizen granted of it; None, with an entry, where that is nothing."""
+    """What the citizen granted of it, for a purpose of the client; None, with an entry, where that is nothing."""
     async with database.reading() as reading:
         consent = await consent_by_id(reading, asked.consent_id)
         items = await items_of(reading, asked.consent_id)
     types = frozenset(item.document_type for item in items if item.decision == "granted" and item.document_id)
     covered = bool(types) and (asked.datatypes or types) <= types
     verdict = first_refusal(
-        judge_consent(consent, machine.agency_id, now), ALLOWED if covered else Refused("not_granted")
+        judge_consent(consent, machine.agency_id, now),
+        judge_purpose(client, consent.service) if consent else ALLOWED,
+        ALLOWED if covered else Refused("not_granted"),
     )
     if consent is not None and verdict.allowed:
         return Access(asked.consent_id, asked.datatypes or types, consent.service)
@@ -226,18 +174,14 @@ async def introspect(
     return claims if known is not None and known.agency.id == asker.agency.id else None
 
 
-def _takes_part(known: Registered, now: datetime) -> bool:
-    """Suspending the client or the whole agency shuts it out with the next request, and so does the end of the agreement."""
-    return known.client.active and judge_agency(known.agency, now).allowed
-
-
 async def _living(database: Database, claims: Mapping[str, Any], now: datetime) -> Registered | None:
     async with database.reading() as reading:
         known = await registered(reading, claims["client_id"])
-        if known is None or not _takes_part(known, now) or await was_used(reading, _revoked(claims)):
+        if known is None or not takes_part(known, now) or await was_used(reading, _revoked(claims)):
             return None
     # A key that was withdrawn ends what it got (A15).
-    return known if claims.get("client_kid") in known.keys else None
+    own = [key for key in known.keys if key.kid == claims.get("client_kid")]
+    return known if own and counts(own[0], known.client, now) else None
 
 
 async def _is_fresh(database: Database, proof: Proof) -> bool:
@@ -247,12 +191,6 @@ async def _is_fresh(database: Database, proof: Proof) -> bool:
 
 def _revoked(claims: Mapping[str, Any]) -> str:
     return f"revoked/{claims['jti']}"
-
-
-def _keys(known: Registered | None) -> dict[str, PublicKey]:
-    if known is None:
-        return {}
-    return {kid: public_key_from_jwk(json.loads(jwk)) for kid, jwk in known.keys.items()}
 
 
 def _proven(asked: TokenRequest, now: datetime) -> Proof | Denied | None:

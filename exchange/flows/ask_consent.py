@@ -18,7 +18,7 @@ from auth.grants import changed, first_refusal, judge_messages
 from auth.links import code_hash, new_code, new_pairing_code
 from auth.tokens import TokenDesk
 from auth.verdict import AccessRefused, Refused, Verdict
-from exchange.acts import caller_details, caller_needs, judged_caller, refusal
+from exchange.acts import caller_details, caller_needs, judged_caller, may_look, refusal
 from exchange.holdings import evaluated, own_service
 from exchange.limits import Limits, Reach
 from exchange.pages.messages import NO_COUNTER, link_message
@@ -99,19 +99,8 @@ async def ask(
     hashed = code_hash(keyring.site("link"), code)
     address = None if channel == "qr" else await address_of(database, keyring, subject_ref, channel)
     request = _request(
-        keyring,
-        desk,
-        trail,
-        caller,
-        service,
-        items,
-        wanted.application_no,
-        channel,
-        hashed or b"",
-        life,
-        valid_until,
-        now,
-    )
+        keyring, desk, trail, caller, service, items, wanted.application_no, channel, hashed or b"", life, valid_until, now
+    )  # fmt: skip
     text = link_message(
         site=where.site,
         agency=where.agency,
@@ -133,7 +122,7 @@ async def ask(
             if row.agency_id == caller.agency_id and "qr" not in {channel, row.channel}
         ]
         may_ask = (reach.judge(facts), judge_messages(sent, now))
-        verdict = first_refusal(judged_caller(facts, caller, now), *may_ask)
+        verdict = first_refusal(judged_caller(facts, caller, now, service=service.code), *may_ask)
         if verdict.allowed and not items:
             return Refused("nothing_to_ask")
         if verdict.allowed and channel != "qr" and address is None:
@@ -197,12 +186,14 @@ async def state_of(
     """
     async with database.reading() as reading:
         request = await request_by_id(reading, request_id)
-    if request is None or request.agency_id != caller.agency_id:
-        refused = Refused("request_unknown") if request is None else Refused("request_of_another_agency")
+        verdict = await may_look(reading, caller, request.service) if request else Refused("request_unknown")
+    if request is not None and request.agency_id != caller.agency_id:
+        verdict = Refused("request_of_another_agency")
+    if request is None or not verdict.allowed:
         trail = keyring.site_trail() if request is None else await keyring.trail(request.subject_ref)
         details = caller_details(caller, act="look", request=request_id)
-        await appender.submit(refusal("request", trail, caller, refused, details))
-        raise AccessRefused(refused.reason)
+        await appender.submit(refusal("request", trail, caller, verdict, details))
+        raise AccessRefused(verdict.reason or "")
     expired = changed(request.state, "expire") if now >= request.expires_at else None
     return replace(request, state=expired) if expired else request
 

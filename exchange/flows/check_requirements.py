@@ -118,7 +118,7 @@ async def _recorded(
     def judge(facts: Facts, now: datetime) -> Verdict:
         budget = facts.get(BUDGETS, budget_id)
         verdicts = [
-            judged_caller(facts, caller, now),
+            judged_caller(facts, caller, now, service=service_code),
             judge_budget((budget.used if budget else 0) + looks - 1, limit_per_hour),
             reach.judge(facts),
         ]

@@ -165,7 +165,7 @@ def _release(
         return first_refusal(
             ALLOWED if place is not None else Refused("not_in_ticket"),
             judge_ticket_time(ticket.expires_at, now),
-            judged_caller(facts, caller, now),
+            judged_caller(facts, caller, now, service=ticket.purpose),
             judge_consent(consent, ticket.agency, now),
             judge_epoch(consent.epoch if consent else -1, ticket.consent_rev),
             judge_documents(facts.group(ITEMS, "consent_id", ticket.consent_id), {document_id}),

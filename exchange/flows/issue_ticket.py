@@ -81,7 +81,7 @@ async def issue(
 
     def judge(facts: Facts, now: datetime) -> Verdict:
         return first_refusal(
-            judged_caller(facts, caller, now),
+            judged_caller(facts, caller, now, service=consent.service if consent else None),
             judge_consent(facts.get(CONSENTS, consent_id), caller.agency_id, now),
             in_token,
             reach.judge(facts),

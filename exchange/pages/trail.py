@@ -81,6 +81,7 @@ _REASONS: dict[str, str] = {
     "client_suspended": "Sistem instansi sedang dihentikan.",
     "scope_missing": "Sistem instansi tidak berhak meminta ini.",
     "role_missing": "Peran petugas tidak mengizinkan tindakan ini.",
+    "purpose_missing": "Sistem instansi tidak berhak untuk layanan ini.",
     "proof_used": "Bukti pengirim sudah pernah dipakai.",
     "agreement_lapsed": "Perjanjian instansi sudah berakhir.",
     "agency_suspended": "Akses instansi sedang dihentikan.",

@@ -11,9 +11,10 @@ from fastapi.responses import JSONResponse
 
 from auth.authorization_details import TYPE, read_details, shown_details
 from auth.scopes import SCOPES
+from exchange.client_assertions import Authenticated, Denied, Shown, authenticate
 from exchange.deps import Parts, Wired, clock
 from exchange.flows import admit_client
-from exchange.flows.admit_client import TOKEN_LIFE_S, Authenticated, Denied, Shown, TokenRequest
+from exchange.flows.admit_client import TOKEN_LIFE_S, TokenRequest
 
 router = APIRouter(tags=["OAuth"])
 
@@ -67,6 +68,7 @@ async def authorization_server(parts: Wired) -> dict[str, Any]:
         "response_types_supported": [],
         "scopes_supported": list(SCOPES),
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+        # What a newcomer can count on. A client that may sign with RS256 was told by its operator.
         "token_endpoint_auth_signing_alg_values_supported": ["ES256"],
         "dpop_signing_alg_values_supported": ["ES256"],
         "authorization_details_types_supported": [TYPE],
@@ -223,7 +225,7 @@ async def _client(parts: Parts, sent: dict[str, str], path: str) -> Authenticate
     shown = Shown(
         sent["client_assertion"], sent.get("client_id"), {origin, origin + TOKEN_PATH, origin + path}
     )
-    return await admit_client.authenticate(parts.database, shown, clock())
+    return await authenticate(parts.database, parts.client_keys.look_again, shown, clock())
 
 
 async def _parameters(request: Request) -> dict[str, str] | None:

@@ -13,6 +13,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 from requests_oauth2client.dpop import InvalidDPoPProof, validate_dpop_proof
 
+from auth.client_keys import ClientPublicKey
 from auth.client_tokens import (
     Assertion,
     Proof,
@@ -23,6 +24,8 @@ from auth.client_tokens import (
 )
 from auth.token_checks import TokenRefused
 from tests.auth.mutating import MUTATIONS, SEED, mutant, mutated_members
+from tests.auth.test_client_keys import RSA_KID, rsa_key
+from tests.auth.test_client_keys import signed as signed_by_rsa
 from tests.auth.test_client_tokens import (
     A_CLAIMS,
     A_HEADER,
@@ -41,6 +44,7 @@ DIFFERENTIAL = max(2_000, MUTATIONS // 20)
 NOW = datetime.now(UTC)  # the library that judges proofs looks at the machine's clock
 LONG_S = 86_400  # a million proofs take longer than one is good for
 NOW_S = int(NOW.timestamp())
+KEYS_BY_KID: dict[str, ClientPublicKey] = {KID: KEY.public_key(), RSA_KID: rsa_key().public_key()}
 A_NOW = A_CLAIMS | {"iat": NOW_S, "exp": NOW_S + 60}
 P_NOW = P_CLAIMS | {"iat": NOW_S}
 
@@ -50,18 +54,22 @@ def prove(token: str) -> Proof:
 
 
 def authenticate(token: str) -> Assertion:
-    return verified_assertion(token, {KID: KEY.public_key()}, AUDIENCES, NOW)
+    return verified_assertion(token, KEYS_BY_KID, AUDIENCES, NOW)
 
 
 def test_no_mutation_is_accepted_and_nothing_else_is_raised() -> None:
     """A08, A09, A13, A17: no change of a proof or an assertion counts, and none is an error of ours."""
     rng = random.Random(SEED)
-    originals = [(prove, signed(P_HEADER, P_NOW)), (authenticate, signed(A_HEADER, A_NOW))]
+    originals = [
+        (prove, signed(P_HEADER, P_NOW)),
+        (authenticate, signed(A_HEADER, A_NOW)),
+        (authenticate, signed_by_rsa(A_NOW)),
+    ]
     for judge, original in originals:
         judge(original)
     reasons: dict[str, int] = {}
     for number in range(MUTATIONS):
-        judge, original = originals[number % 2]
+        judge, original = originals[number % 3]
         token = mutant(rng, original)
         if token == original:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -15,15 +16,19 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from joserfc.jwk import RSAKey
 from typer.testing import CliRunner
 
+from auth.keys import generate_signing_key, public_jwk
 from exchange.cli import run as cli_run
 from exchange.cli.clients import client_app
 from exchange.cli.demo.story import _sample
 from exchange.cli.sandbox.facts import write_facts
+from exchange.deps import clock
 from exchange.settings import Settings
 from storage import schema
 from tests.cli.conftest import ROOT, Sandbox, free_listen
+from tests.key_server import key_server
 
 CONTRACT = {"origin", "site", "officers", "clients", "citizens", "inbox_url", "log_vkey", "data_dir"}
 
@@ -195,13 +200,74 @@ def test_clients_by_the_command_line(sandbox: Sandbox, tmp_path: Path) -> None:
     assert (rows["dpmptsp-oss"]["active"], rows["dpmptsp-oss"]["scopes"]) == (False, ["tickets.issue"])
     for more, code in ((["--until", "2099-01-01"], 0), (["--until", "soon"], 2), ([], 0)):
         assert sandbox.run("agency", "agreement", "DPMPTSP@6472", *more).returncode == code
-    assert rows["dpmptsp-oss"]["keys"] == [{"kid": "k1", "active": False}]
+    [key] = rows["dpmptsp-oss"]["keys"]
+    assert (key["kid"], key["active"]) == ("k1", False)
     assert sandbox.run("client", "resume", "dpmptsp-oss").returncode == 0
     refused = sandbox.run("client", "add", "dpmptsp-oss", "DPMPTSP@6472", "OSS")
     assert (refused.returncode, refused.stderr.strip()) == (
         1,
         "refused: client_exists. Use the one that exists. (BK-1008)",
     )
+
+
+async def test_what_a_client_is_for_and_where_its_keys_are(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Purposes, RSA, and an address: set, refused with its code, listed; at a real server the keys are found at once."""
+
+    async def client(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "exchange.cli", "client", *words]
+        merged = sandbox.environment | environment
+        return await asyncio.to_thread(
+            subprocess.run,
+            command,
+            env=merged,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    async def told(*words: str, **environment: str) -> tuple[int, str]:
+        ran = await client(*words, **environment)
+        return ran.returncode, ran.stderr.strip()
+
+    name, agency = "dpmptsp-lama", "DPMPTSP@6472"
+    code, said = await told("add", name, agency, "OSS", "--purpose", "POLRI.SKCK_BARU")
+    assert (code, "purpose_unknown" in said) == (1, True)
+    assert await told("add", name, agency, "OSS", "--purpose", "DPMPTSP.NIB") == (0, "")
+    assert await told("set-purposes", name, "DPMPTSP.NIB", "DPMPTSP.PBG") == (0, "")
+    key = RSAKey.generate_key(2_048, private=True).as_dict(private=False)
+    public = tmp_path / "public.jwk"
+    public.write_text(json.dumps({member: key[member] for member in ("kty", "n", "e")}))
+    code, said = await told("add-key", name, "lama", str(public))
+    assert (code, "client_key_refused" in said) == (1, True)
+    assert await told("allow-rs256", name) == (0, "")
+    assert await told("add-key", name, "lama", str(public)) == (0, "")
+    assert await told("allow-rs256", name, "--no") == (0, "")
+    code, said = await told("set-jwks-uri", name, "https://169.254.169.254/jwks.json")
+    assert (code, said.endswith("(BK-1028)")) == (1, True)
+    async with key_server(tmp_path) as server:
+        outside = {
+            "BERKAS_OUTBOUND_ALLOW": f"localhost:{server.port}",
+            "BERKAS_OUTBOUND_CA_FILE": str(server.certificate),
+        }
+        server.status = 500
+        code, said = await told("set-jwks-uri", name, server.uri, **outside)
+        assert code == 0
+        assert said.endswith("kept, and not fetched yet: status. It is asked again each minute.")
+        server.status = 200
+        server.publishes({**public_jwk(generate_signing_key("access", clock()).public), "kid": "baru"})
+        assert await told("set-jwks-uri", name, server.uri, **outside) == (0, "")
+        listed = json.loads((await client("list")).stdout)
+        row = next(row for row in listed if row["id"] == name)
+        assert row["jwks_uri"] == server.uri
+    assert (row["purposes"], row["rs256"]) == (["DPMPTSP.NIB", "DPMPTSP.PBG"], False)
+    assert row["jwks_confirmed_at"]
+    assert row["keys"] == [
+        {"kid": "lama", "alg": "RS256", "by_uri": False, "active": True},
+        {"kid": "baru", "alg": "ES256", "by_uri": True, "active": True},
+    ]
+    assert await told("set-jwks-uri", name, "") == (0, "")
 
 
 def test_log_verify_and_checkpoint(sandbox: Sandbox) -> None:
@@ -350,6 +416,9 @@ def test_nothing_here_yet(tmp_path: Path) -> None:
             "sample secret",
         ),
         ({"BERKAS_TICKET_LIFE_S": "301", "BERKAS_MODE": "sandbox"}, "BERKAS_TICKET_LIFE_S"),
+        ({"BERKAS_OUTBOUND_ALLOW": "127.0.0.1:9443"}, "BERKAS_OUTBOUND_ALLOW is for a sandbox"),
+        ({"BERKAS_OUTBOUND_PORTS": "443,22", "BERKAS_MODE": "sandbox"}, "BERKAS_OUTBOUND_PORTS"),
+        ({"BERKAS_OUTBOUND_CA_FILE": "nowhere.pem", "BERKAS_MODE": "sandbox"}, "BERKAS_OUTBOUND_CA_FILE is no file"),
     ],
 )  # fmt: skip
 def test_configurations_that_must_not_run(sandbox: Sandbox, settings: dict[str, str], sentence: str) -> None:

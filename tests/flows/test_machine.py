@@ -429,7 +429,7 @@ async def test_registering_stands_in_the_ledger_and_refuses(backend: Backend) ->
             "name": "X",
             "scopes": ["catalog.read"],
         }
-        await run_clients.add_client(parts.keyring, parts.appender, **(members | changes))
+        await run_clients.add_client(parts.database, parts.keyring, parts.appender, **(members | changes))
 
     async def key(**changes: Any) -> None:
         members: dict[str, Any] = {"client_id": CLIENT, "kid": "k2", "jwk": backend.public}
@@ -456,4 +456,4 @@ async def test_registering_stands_in_the_ledger_and_refuses(backend: Backend) ->
             await attempt
         assert refused.value.reason == reason
     assert len(await backend.world.entries()) == before + len(refusals)
-    assert [row.id for row, _ in await run_clients.list_clients(parts.database)] == [CLIENT]
+    assert [row.client.id for row in await run_clients.list_clients(parts.database)] == [CLIENT]

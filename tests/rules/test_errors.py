@@ -29,6 +29,7 @@ NOT_IN_THE_TABLE = {
     "AccessRefused": "has its own handler: the reason decides",
     "ProblemRaised": "has its own handler: it carries its code",
     "Turned": "caught by take_in, which puts the refusal on record",
+    "CallRefused": "caught where the call is made, nobody waits for it",
     "NotSent": "caught by the sweep of the outbox, nobody waits for it",
 }
 # The reason is not written where it is given; what stands there takes it from a place that this file reads too.

@@ -46,6 +46,25 @@ async def test_up_down_up(empty_url: str, postgres: PostgresServer) -> None:
     await database.close()
 
 
+async def test_a_key_that_was_withdrawn_before_stays_withdrawn(
+    empty_url: str, postgres: PostgresServer
+) -> None:
+    """Until 0009 not to be active was to be withdrawn; now a client's address could bring a merely inactive key back."""
+    role = urlsplit(postgres.app).username or ""
+    await asyncio.to_thread(schema.upgrade, empty_url, app_role=role, revision="0008")
+    connection = await asyncpg.connect(empty_url)
+    insert = "INSERT INTO client_key (id, client_id, kid, jwk, added_at, active) VALUES ($1, 'c', $1, '{}', now(), $2)"
+    for kid, active in (("old", False), ("good", True)):
+        await connection.execute(insert, kid, active)
+    await asyncio.to_thread(schema.upgrade, empty_url, app_role=role)
+    rows = await connection.fetch("SELECT kid, alg, by_uri, active, withdrawn FROM client_key ORDER BY kid")
+    await connection.close()
+    assert [tuple(row) for row in rows] == [
+        ("good", "ES256", False, True, False),
+        ("old", "ES256", False, False, True),
+    ]
+
+
 async def test_no_difference_between_code_and_schema(database_url: str) -> None:
     engine = create_async_engine(database_url.replace("postgresql://", "postgresql+asyncpg://"))
     async with engine.connect() as connection:

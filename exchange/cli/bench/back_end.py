@@ -86,6 +86,7 @@ async def open_back_end(parts: Parts, scopes: Iterable[str] = (TICKETS,)) -> Bac
     key = generate_signing_key("access", clock())
     client_id = f"bench-{hashlib.sha256(key.kid.encode()).hexdigest()[:8]}"
     await run_clients.add_client(
+        parts.database,
         parts.keyring,
         parts.appender,
         client_id=client_id,

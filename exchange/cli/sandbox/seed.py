@@ -135,6 +135,7 @@ class _Making:
             }
             with _already("client_exists"):
                 await run_clients.add_client(
+                    parts.database,
                     parts.keyring,
                     parts.appender,
                     client_id=client_id,
