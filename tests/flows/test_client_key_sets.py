@@ -251,7 +251,8 @@ async def test_a_key_that_is_gone_and_one_that_was_withdrawn(agency: Agency) -> 
     _refused(await second.asks())
     third = Backend(world)
     third.jwk = third.jwk | {"kid": first.jwk["kid"]}
-    await agency.published(third)  # another key under a name that was used
+    for _ in range(2):
+        await agency.published(third)  # another key under a name that was used
     for one in (third, first):
         _refused(await one.asks())
     assert set(await agency.keys()) == {first.jwk["kid"], second_kid}
@@ -318,6 +319,16 @@ async def test_only_signing_keys_are_taken(agency: Agency) -> None:
     agency.server.publishes(_public(agency.backend), _public(twice, kid="two"), _public(others[0], kid="two"))
     await agency.looks()
     assert set(await agency.keys()) == {agency.backend.jwk["kid"]}
+
+
+async def test_so_many_keys_in_a_clients_life(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that invents keys for ever does not fill our database; what was there goes on."""
+    monkeypatch.setattr(fetch_client_keys, "KEYS_EVER", 3)
+    await agency.published(agency.backend)
+    for _ in range(4):
+        await agency.published(agency.backend, Backend(agency.world))
+    assert len(await agency.keys()) == 3
+    assert (await agency.backend.asks()).status_code == 200
 
 
 async def test_addresses_that_are_refused(agency: Agency) -> None:
