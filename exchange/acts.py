@@ -11,10 +11,11 @@ from auth.callers import Caller, Machine, Officer, counter_of
 from auth.grants import first_refusal, judge_machine, judge_purpose, judge_session
 from auth.roles import GOVERN, SERVE, judge_right, judge_strong
 from auth.verdict import ALLOWED, Verdict
-from storage.agencies import AGENCIES, FACTORS, OFFICERS, SESSIONS
+from storage.agencies import AGENCIES, OFFICERS, SESSIONS
 from storage.agencies import Officer as OfficerRow
 from storage.clients import CLIENTS, Client
 from storage.database import Reading
+from storage.factors import FACTORS
 from storage.keyring import Keyring
 from storage.ledger.facts import Facts, FactTable, Need
 from storage.ledger.log import Appender

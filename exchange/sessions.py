@@ -8,9 +8,10 @@ from datetime import datetime
 from auth.callers import Officer
 from auth.grants import judge_session
 from auth.verdict import ALLOWED, AccessRefused, Verdict
-from storage.agencies import FACTORS, SESSIONS, TRIES, SecondFactor, Session, SignInTries, signed_in
+from storage.agencies import SESSIONS, Session, signed_in
 from storage.agencies import Officer as Row
 from storage.database import Database
+from storage.factors import FACTORS, TRIES, SecondFactor, SignInTries
 from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Json, Need
 from storage.ledger.log import Appender

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel, select
 
 from storage.database import Reading, Transaction
-from storage.ledger.facts import FactTable, Json
+from storage.ledger.facts import FactTable
 
 
 class Site(SQLModel, table=True):
@@ -94,31 +94,6 @@ class OfficerIdentity:
     active: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SecondFactor:
-    """``id`` is the officer's. ``secret`` (RFC 6238) is sealed under the site's trail key; ``last_step`` the last one used;
-    ``recovery`` a JSON list of keyed hashes, one for each code that is left.
-    """
-
-    id: str
-    secret: bytes
-    confirmed: bool
-    last_step: int
-    recovery: Json
-
-
-@dataclass(frozen=True, slots=True)
-class SignInTries:
-    """``id`` is the officer's. ``failed`` tries in a row; ``locks`` since somebody got in."""
-
-    id: str
-    failed: int
-    locks: int
-    locked_until: datetime | None
-
-
-FACTORS = FactTable(SecondFactor, "second_factor")
-TRIES = FactTable(SignInTries, "sign_in_tries")
 AGENCIES = FactTable(Agency, "agency")
 OFFICERS = FactTable(Officer, "officer", groups=("agency_id",), unique=("username",))
 SESSIONS = FactTable(Session, "session", groups=("officer_id", "provider_session"))

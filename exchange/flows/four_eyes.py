@@ -32,9 +32,10 @@ from auth.verdict import ALLOWED, Refused, Verdict
 from exchange.acts import administer, demand_right
 from exchange.sessions import end_sessions, forget_factor
 from storage.administration import INVITATIONS, PROPOSALS, Invitation, Proposal, newest_proposals
-from storage.agencies import AGENCIES, FACTORS, OFFICERS, SESSIONS
+from storage.agencies import AGENCIES, OFFICERS, SESSIONS
 from storage.agencies import Officer as Row
 from storage.database import Database
+from storage.factors import FACTORS
 from storage.ids import new_id
 from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Need

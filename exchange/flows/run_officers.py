@@ -28,16 +28,14 @@ from exchange.sessions import end_sessions, forget_factor
 from storage.administration import INVITATIONS, Invitation
 from storage.agencies import (
     AGENCIES,
-    FACTORS,
     OFFICERS,
     SESSIONS,
-    TRIES,
-    SignInTries,
     all_officers,
     officer_by_username,
 )
 from storage.agencies import Officer as Row
 from storage.database import Database
+from storage.factors import FACTORS, TRIES, SignInTries
 from storage.ids import new_id
 from storage.keyring import Keyring, seal_field
 from storage.ledger.facts import Facts, Need

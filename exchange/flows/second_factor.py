@@ -24,13 +24,9 @@ from auth.sign_in import (
 from auth.verdict import Verdict
 from exchange.acts import caller_needs, judged_caller, recovery_hash
 from exchange.sessions import end_sessions
-from storage.agencies import (
-    FACTORS,
-    OFFICERS,
-    SESSIONS,
-    SecondFactor,
-)
+from storage.agencies import OFFICERS, SESSIONS
 from storage.database import Database
+from storage.factors import FACTORS, SecondFactor
 from storage.keyring import SITE, Keyring, seal_field
 from storage.ledger.facts import Facts, Json, Need
 from storage.ledger.log import Appender

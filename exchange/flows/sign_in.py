@@ -23,17 +23,10 @@ from auth.verdict import AccessRefused, Verdict
 from exchange.acts import recovery_hash
 from exchange.passwords import verified
 from exchange.sessions import SignedIn, admit, officer_of
-from storage.agencies import (
-    AGENCIES,
-    FACTORS,
-    OFFICERS,
-    TRIES,
-    SecondFactor,
-    SignInTries,
-    officer_by_username,
-)
+from storage.agencies import AGENCIES, OFFICERS, officer_by_username
 from storage.agencies import Officer as Row
 from storage.database import Database
+from storage.factors import FACTORS, TRIES, SecondFactor, SignInTries
 from storage.keyring import SITE, Keyring
 from storage.ledger.facts import Facts, Json, Need
 from storage.ledger.log import Appender

@@ -26,10 +26,11 @@ from auth.token_checks import TokenRefused
 from auth.verdict import ALLOWED, AccessRefused, Verdict
 from exchange.identity_provider import IdentityProvider
 from exchange.sessions import SignedIn, admit, officer_of
-from storage.agencies import AGENCIES, IDENTITIES, OFFICERS, SESSIONS, TRIES
+from storage.agencies import AGENCIES, IDENTITIES, OFFICERS, SESSIONS
 from storage.clients import use_once
 from storage.database import Database
 from storage.errors import SealBroken
+from storage.factors import TRIES
 from storage.keyring import SITE, Keyring, seal_field
 from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
