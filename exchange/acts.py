@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,6 +12,7 @@ from typing import Any
 from auth.callers import Caller, Machine, Officer, counter_of
 from auth.grants import first_refusal, judge_machine, judge_purpose, judge_session
 from auth.roles import GOVERN, SERVE, judge_right, judge_strong
+from auth.sign_in import RECOVERY_CODES
 from auth.verdict import ALLOWED, Verdict
 from storage.agencies import AGENCIES, OFFICERS, SESSIONS
 from storage.agencies import Officer as OfficerRow
@@ -17,7 +20,7 @@ from storage.clients import CLIENTS, Client
 from storage.database import Reading
 from storage.factors import FACTORS
 from storage.keyring import Keyring
-from storage.ledger.facts import Facts, FactTable, Need
+from storage.ledger.facts import Facts, FactTable, Json, Need
 from storage.ledger.log import Appender
 from storage.ledger.work import Event, Settled, Trail, Work
 
@@ -145,6 +148,41 @@ async def demand_right(
         details = caller_details(officer, act=act)
         await appender.submit(refusal(kind, keyring.site_trail(), officer, verdict, details))
         verdict.enforce()
+
+
+async def change_own_account(
+    keyring: Keyring,
+    appender: Appender,
+    officer: Officer,
+    details: Mapping[str, str],
+    load: Sequence[Need],
+    judge: Callable[[Facts, datetime], Verdict],
+    apply: Callable[[Facts, datetime, Verdict], None],
+) -> None:
+    """What an officer does to the own ways in: one batch item, one entry; the officer is judged first. Raises ``AccessRefused``."""
+    trail = keyring.site_trail()
+    settled = await appender.submit(
+        Work(
+            kind="officer",
+            caller=officer.actor,
+            trail=trail,
+            load=[*caller_needs(officer), *load],
+            judge=lambda facts, now: first_refusal(
+                judged_caller(facts, officer, now, None), judge(facts, now)
+            ),
+            apply=apply,
+            events=lambda _facts, _now, _verdict: [
+                Event("officer", trail, officer.actor, {"agency": officer.agency_id, **details})
+            ],
+        )
+    )
+    settled.verdict.enforce()
+
+
+def new_recovery_codes(keyring: Keyring, officer_id: str) -> tuple[list[str], Json]:
+    """The codes, to be shown once, and what is kept of them."""
+    codes = [f"{secrets.token_hex(3)}-{secrets.token_hex(3)}" for _ in range(RECOVERY_CODES)]
+    return codes, Json(json.dumps([recovery_hash(keyring, officer_id, code) for code in codes]))
 
 
 def recovery_hash(keyring: Keyring, officer_id: str, code: str) -> str:

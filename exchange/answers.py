@@ -4,44 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from fastapi import Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from auth.callers import Caller, Machine, Officer, counter_of
-from exchange.deps import Browser, Parts, browser_cookie, session_cookie
+from auth.callers import Caller, Machine, counter_of
+from exchange.deps import Browser, Parts, browser_cookie
 from exchange.limits import Limits
 from exchange.pages import CONTENT_SECURITY_POLICY
 from exchange.pages import messages as words
 from exchange.pages.contents import paper_words
 from exchange.pages.views import Problem, ProblemPage, Site
-from exchange.sessions import SignedIn
 
 TRAIL_LINK_WORDS = "tautan pada tanda terima Anda"
 """Later notices repeat no link: only the receipt's message carries it (notices ask for nothing)."""
-
-
-def answered(parts: Parts, signed: SignedIn, response: Response) -> dict[str, Any]:
-    """Set the cookie and say who is signed in, whatever way in was taken."""
-    secure = parts.settings.secure
-    name = session_cookie(parts.settings)
-    response.set_cookie(name, signed.secret, httponly=True, samesite="strict", secure=secure, path="/")
-    response.headers["Cache-Control"] = "no-store"
-    return shown_session(signed.officer, signed.csrf)
-
-
-def shown_session(officer: Officer, csrf: str) -> dict[str, Any]:
-    return {
-        "csrf": csrf,
-        "officer": {
-            "id": officer.id,
-            "name": officer.name,
-            "agency": officer.agency_id,
-            "counter": officer.counter,
-            "role": officer.role,
-        },
-    }
 
 
 def page(parts: Parts, browser: Browser | None, html: str, status: int = 200) -> Response:

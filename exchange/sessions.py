@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,6 +21,8 @@ from storage.ledger.facts import Facts, Json, Need
 from storage.ledger.log import Appender
 from storage.ledger.work import Event, Work
 
+REFUSED_AFTER_S = 0.25
+
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
@@ -25,6 +31,17 @@ class SignedIn:
     secret: str
     csrf: str
     officer: Officer
+
+
+@contextlib.asynccontextmanager
+async def refused_alike() -> AsyncIterator[None]:
+    """Around a way in: who is unknown has no entry to write, and without this would be refused some milliseconds earlier (A61)."""
+    began_s = time.monotonic()
+    try:
+        yield
+    except AccessRefused:
+        await asyncio.sleep(max(0.0, began_s + REFUSED_AFTER_S - time.monotonic()))
+        raise
 
 
 def admit(

@@ -5,16 +5,11 @@ The secret is shown once, the recovery codes are shown once; kept are the sealed
 
 from __future__ import annotations
 
-import json
-import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from auth.callers import Officer
-from auth.grants import first_refusal
 from auth.sign_in import (
-    RECOVERY_CODES,
     enrolment_uri,
     judge_confirmation,
     judge_enrolment,
@@ -22,7 +17,7 @@ from auth.sign_in import (
     step_of,
 )
 from auth.verdict import Verdict
-from exchange.acts import caller_needs, judged_caller, recovery_hash
+from exchange.acts import change_own_account, new_recovery_codes
 from exchange.sessions import end_sessions
 from storage.agencies import OFFICERS, SESSIONS
 from storage.database import Database
@@ -30,7 +25,6 @@ from storage.factors import FACTORS, SecondFactor
 from storage.keyring import SITE, Keyring, seal_field
 from storage.ledger.facts import Facts, Json, Need
 from storage.ledger.log import Appender
-from storage.ledger.work import Event, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +52,8 @@ async def offer(
             FACTORS, SecondFactor(officer.id, sealed, confirmed=False, last_step=0, recovery=Json("[]"))
         )
 
-    await _submit(keyring, appender, officer, "begin_factor", judge, apply)
+    needs = [Need(FACTORS, officer.id)]
+    await change_own_account(keyring, appender, officer, {"act": "begin_factor"}, needs, judge, apply)
     return Enrolment(secret, enrolment_uri(secret, row.username, issuer))
 
 
@@ -70,8 +65,7 @@ async def confirm(
         found = await FACTORS.load(reading.raw, "id", [officer.id])
     sealed = found[0].secret if found else None
     secret = (await keyring.unseal(SITE, f"totp/{officer.id}", sealed)).decode() if sealed else ""
-    codes = [f"{secrets.token_hex(3)}-{secrets.token_hex(3)}" for _ in range(RECOVERY_CODES)]
-    hashes = Json(json.dumps([recovery_hash(keyring, officer.id, code) for code in codes]))
+    codes, hashes = new_recovery_codes(keyring, officer.id)
 
     def judge(facts: Facts, now: datetime) -> Verdict:
         factor = facts.get(FACTORS, officer.id)
@@ -85,36 +79,6 @@ async def confirm(
             facts.put(FACTORS, replace(factor, confirmed=True, last_step=step, recovery=hashes))
             end_sessions(facts, officer.id, now, but=officer.session_id)
 
-    await _submit(keyring, appender, officer, "confirm_factor", judge, apply)
+    needs = [Need(FACTORS, officer.id), Need(SESSIONS, officer.id, "officer_id")]
+    await change_own_account(keyring, appender, officer, {"act": "confirm_factor"}, needs, judge, apply)
     return codes
-
-
-async def _submit(
-    keyring: Keyring,
-    appender: Appender,
-    officer: Officer,
-    act: str,
-    judge: Callable[[Facts, datetime], Verdict],
-    apply: Callable[[Facts, datetime, Verdict], None],
-) -> None:
-    trail = keyring.site_trail()
-    settled = await appender.submit(
-        Work(
-            kind="officer",
-            caller=officer.actor,
-            trail=trail,
-            load=[
-                *caller_needs(officer),
-                Need(FACTORS, officer.id),
-                Need(SESSIONS, officer.id, "officer_id"),
-            ],
-            judge=lambda facts, now: first_refusal(
-                judged_caller(facts, officer, now, None), judge(facts, now)
-            ),
-            apply=apply,
-            events=lambda _facts, _now, _verdict: [
-                Event("officer", trail, officer.actor, {"act": act, "agency": officer.agency_id})
-            ],
-        )
-    )
-    settled.verdict.enforce()

@@ -10,10 +10,8 @@ officer does: who guesses a password must not lock its owner out of a session.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
-import time
 from dataclasses import replace
 from datetime import datetime
 
@@ -22,7 +20,7 @@ from auth.sign_in import Shown, judge_sign_in, locked_until, step_of
 from auth.verdict import AccessRefused, Verdict
 from exchange.acts import recovery_hash
 from exchange.passwords import verified
-from exchange.sessions import SignedIn, admit, officer_of
+from exchange.sessions import SignedIn, admit, officer_of, refused_alike
 from storage.agencies import AGENCIES, OFFICERS, officer_by_username
 from storage.agencies import Officer as Row
 from storage.database import Database
@@ -34,7 +32,6 @@ from storage.ledger.refusals import RefusalBudget
 from storage.ledger.work import Event, Settled, Work
 
 ATTEMPTS_PER_MINUTE = 10
-REFUSED_AFTER_S = 0.25
 
 
 async def sign_in(
@@ -53,8 +50,7 @@ async def sign_in(
     name = hashlib.sha256(username.encode()).hexdigest()
     attempts.check(name)
     attempts.note(name)  # before the answer, so that parallel guesses count one by one
-    began_s = time.monotonic()
-    try:
+    async with refused_alike():
         async with database.reading() as reading:
             row = await officer_by_username(reading, username)
         matches = await verified(row.password_hash if row else None, password)
@@ -63,10 +59,6 @@ async def sign_in(
         secret = new_session_secret()
         session = session_of(secret)
         settled = await _tried(database, keyring, appender, row, matches, code, "sign_in", session)
-    except AccessRefused:
-        # An unknown name has no entry to write: without this it would be answered some milliseconds earlier (A61).
-        await asyncio.sleep(max(0.0, began_s + REFUSED_AFTER_S - time.monotonic()))
-        raise
     attempts.forgive(name)
     return SignedIn(secret, csrf_of(secret), await officer_of(database, session, now=settled.receipt.at))
 

@@ -7,14 +7,14 @@ from typing import Any, Literal
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
-from exchange.deps import CurrentOfficer, Parts, Wired, current_officer
+from exchange.deps import CurrentOfficer, Wired, current_officer
+from exchange.entrance import Again, shown_again
 from exchange.flows import (
     accept_invitation,
     four_eyes,
     inspect_acts,
     run_officers,
     run_site,
-    sign_in,
     tell_supervisors,
 )
 from exchange.flows.four_eyes import Wanted, shown
@@ -41,13 +41,6 @@ class NewOfficer(Strict):
     role: Role = "officer"
     email: str = Field(default="", max_length=254, pattern=r"^([^@\s]+@[^@\s]+)?$")
     agency: str | None = Field(default=None, max_length=60)
-
-
-class Again(Strict):
-    """Who sits at an open session shows once more that it is theirs."""
-
-    password: str = Field(max_length=500)
-    code: str | None = Field(default=None, max_length=20)
 
 
 class NewProposal(Again):
@@ -173,7 +166,7 @@ async def list_proposals(parts: Wired, officer: CurrentOfficer) -> dict[str, Any
 @router.post("/proposals", status_code=201, operation_id="propose", summary="Propose what takes two persons")
 async def propose(parts: Wired, officer: CurrentOfficer, body: NewProposal) -> dict[str, Any]:
     """An administrator, who gives the password (and code) again. Open for a day."""
-    await _again(parts, officer, body)
+    await shown_again(parts, officer, body)
     wanted = Wanted(body.act, body.target, body.role or "")
     return shown(await four_eyes.propose(parts.keyring, parts.appender, wanted=wanted, by=officer))
 
@@ -183,7 +176,7 @@ async def approve(
     parts: Wired, officer: CurrentOfficer, proposal_id: str, body: Again, response: Response
 ) -> dict[str, Any]:
     """Another administrator than proposed it, who gives the password (and code) again. It takes effect at once."""
-    await _again(parts, officer, body)
+    await shown_again(parts, officer, body)
     decided = await four_eyes.decide(
         parts.database, parts.keyring, parts.appender, proposal_id=proposal_id, approve=True, by=officer
     )
@@ -207,12 +200,6 @@ async def administration(parts: Wired, officer: CurrentOfficer, before: int | No
     """
     page = await inspect_acts.acts(parts.database, parts.keyring, parts.appender, by=officer, before=before)
     return {"entries": page.entries, "next": page.next}
-
-
-async def _again(parts: Parts, officer: CurrentOfficer, body: Again) -> None:
-    await sign_in.reauthenticate(
-        parts.database, parts.keyring, parts.appender, officer=officer, password=body.password, code=body.code or "",
-    )  # fmt: skip
 
 
 def _invited(invited: Invited, response: Response) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from exchange.answers import answered, page
+from exchange.answers import page
 from exchange.deps import Wired, begun_cookie, clock
+from exchange.entrance import answered
 from exchange.flows import single_sign_on
 from exchange.flows.single_sign_on import Answer
 from exchange.identity_provider import IdentityProvider

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from auth.callers import csrf_of
 from exchange import sessions
-from exchange.answers import answered, shown_session
 from exchange.deps import CurrentOfficer, Wired, current_officer, session_cookie
+from exchange.entrance import Again, answered, shown_again, shown_session
 from exchange.flows import second_factor, sign_in
 from exchange.schemas import Strict
 
@@ -20,13 +20,6 @@ router = APIRouter(prefix="/v1", tags=["Officer"], dependencies=[Depends(current
 
 class Credentials(Strict):
     username: str = Field(max_length=100)
-    password: str = Field(max_length=500)
-    code: str | None = Field(default=None, max_length=20)
-
-
-class Again(Strict):
-    """Who sits at an open session shows once more that it is theirs."""
-
     password: str = Field(max_length=500)
     code: str | None = Field(default=None, max_length=20)
 
@@ -81,14 +74,7 @@ async def begin_totp(
     """The officer, who gives the password again. The secret for an authenticator (RFC 6238, SHA-1, 6 digits, 30 s), shown once;
     it counts from its confirmation on.
     """
-    await sign_in.reauthenticate(
-        parts.database,
-        parts.keyring,
-        parts.appender,
-        officer=officer,
-        password=body.password,
-        code=body.code or "",
-    )
+    await shown_again(parts, officer, body)
     begun = await second_factor.offer(
         parts.database, parts.keyring, parts.appender, officer=officer, issuer=parts.site_name
     )
