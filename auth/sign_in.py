@@ -49,8 +49,8 @@ class IdentityFact(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What an officer typed. ``password`` was verified before; ``secret`` is the officer's (RFC 4226, base 32), None without a
-    second factor; ``recovery`` says whether ``code`` is one of the recovery codes that are left.
+    """What an officer typed. ``password`` was verified before; ``secret`` is the officer's (RFC 4226, base 32), None without an
+    authenticator; ``recovery`` says whether ``code`` is one of the recovery codes that are left.
     """
 
     password: bool
@@ -100,12 +100,13 @@ def judge_sign_in(
     factor: FactorFact | None,
     shown: Shown,
     now: datetime,
+    *,
+    has_passkey: bool,
 ) -> Verdict:
     """Every refusal reads the same outside; the ledger has the reason. While a name is locked nothing is right."""
     password = ALLOWED if shown.password else Refused("sign_in_failed")
-    return first_refusal(
-        judge_standing(officer, agency, tries, now), password, judge_factor(factor, shown, now)
-    )
+    code = judge_factor(factor, shown, now) if asks_for_code(factor, has_passkey=has_passkey) else ALLOWED
+    return first_refusal(judge_standing(officer, agency, tries, now), password, code)
 
 
 def judge_standing(
@@ -141,12 +142,19 @@ def names_somebody(subject: str) -> bool:
     return _SUBJECT.fullmatch(subject) is not None
 
 
+def asks_for_code(factor: FactorFact | None, *, has_passkey: bool) -> bool:
+    """Beside the password. Who has a passkey is not got at by the password alone either."""
+    return has_passkey or (factor is not None and factor.confirmed)
+
+
 def judge_factor(factor: FactorFact | None, shown: Shown, now: datetime) -> Verdict:
-    if factor is None or not factor.confirmed or shown.recovery:
+    """A code of the authenticator, if one is confirmed, or one of the recovery codes."""
+    if shown.recovery:
         return ALLOWED
-    if shown.secret is None or step_of(shown.secret, shown.code, factor.last_step, now) is None:
+    if factor is None or not factor.confirmed or shown.secret is None:
         return Refused("second_factor_failed")
-    return ALLOWED
+    step = step_of(shown.secret, shown.code, factor.last_step, now)
+    return ALLOWED if step is not None else Refused("second_factor_failed")
 
 
 def locked_until(failed: int, locks: int, now: datetime) -> datetime | None:

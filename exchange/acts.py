@@ -18,7 +18,7 @@ from storage.agencies import AGENCIES, OFFICERS, SESSIONS
 from storage.agencies import Officer as OfficerRow
 from storage.clients import CLIENTS, Client
 from storage.database import Reading
-from storage.factors import FACTORS
+from storage.factors import FACTORS, PASSKEYS
 from storage.keyring import Keyring
 from storage.ledger.facts import Facts, FactTable, Json, Need
 from storage.ledger.log import Appender
@@ -117,7 +117,9 @@ async def administer(
         if by is None:
             return judge(facts, now)
         factor = facts.get(FACTORS, by.id)
-        strong = judge_strong(confirmed=factor is not None and factor.confirmed)
+        passkeys = facts.group(PASSKEYS, "officer_id", by.id)
+        confirmed = (factor is not None and factor.confirmed) or any(passkey.active for passkey in passkeys)
+        strong = judge_strong(confirmed=confirmed)
         return first_refusal(judged_caller(facts, by, now, right), strong, judge(facts, now))
 
     settled = await appender.submit(
@@ -125,7 +127,7 @@ async def administer(
             kind=kind,
             caller=actor,
             trail=trail,
-            load=[*load, *([*caller_needs(by), Need(FACTORS, by.id)] if by else [])],
+            load=[*load, *(_administrator_needs(by) if by else [])],
             judge=judged,
             apply=apply,
             events=lambda _facts, _now, _verdict: [
@@ -135,6 +137,10 @@ async def administer(
     )
     settled.verdict.enforce()
     return settled
+
+
+def _administrator_needs(by: Officer) -> list[Need]:
+    return [*caller_needs(by), Need(FACTORS, by.id), Need(PASSKEYS, by.id, "officer_id")]
 
 
 async def demand_right(

@@ -36,6 +36,7 @@ from exchange.routes import (
     oauth,
     operations,
     papers,
+    passkeys,
     session,
     trail,
 )
@@ -97,6 +98,8 @@ def create_app(settings: Settings) -> FastAPI:
         catalogue.router,
         session.public,
         session.router,
+        passkeys.public,
+        passkeys.router,
         administration.public,
         administration.router,
         counter.router,

@@ -38,6 +38,12 @@ class Strict(BaseModel):
         return value
 
 
+class FromBrowser(BaseModel):
+    """What a browser's own ``toJSON`` writes (WebAuthn Level 3, 5.1): members that a later level adds are not looked at."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
 def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value

@@ -15,9 +15,9 @@ from auth.verdict import ALLOWED, AccessRefused, Verdict
 from storage.agencies import SESSIONS, Session, signed_in
 from storage.agencies import Officer as Row
 from storage.database import Database
-from storage.factors import FACTORS, TRIES, SecondFactor, SignInTries
+from storage.factors import FACTORS, PASSKEYS, TRIES, SignInTries, nothing_enrolled
 from storage.keyring import Keyring
-from storage.ledger.facts import Facts, Json, Need
+from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
 from storage.ledger.work import Event, Work
 
@@ -64,11 +64,14 @@ def end_sessions(facts: Facts, officer_id: str, now: datetime, *, but: str = "")
 
 
 def forget_factor(facts: Facts, officer_id: str, now: datetime) -> None:
-    """Nothing of it is left: who holds the lost phone cannot confirm it again."""
+    """Nothing of it is left: who holds the lost phone cannot confirm it again. For an ``apply`` that loaded ``FACTORS``, ``PASSKEYS`` and
+    ``SESSIONS``.
+    """
     if facts.get(FACTORS, officer_id) is not None:
-        gone = SecondFactor(officer_id, b"", confirmed=False, last_step=0, recovery=Json("[]"))
-        facts.put(FACTORS, gone)
-        end_sessions(facts, officer_id, now)
+        facts.put(FACTORS, nothing_enrolled(officer_id))
+    for passkey in facts.group(PASSKEYS, "officer_id", officer_id):
+        facts.put(PASSKEYS, replace(passkey, active=False))
+    end_sessions(facts, officer_id, now)
 
 
 async def came_from_provider(database: Database, session_id: str) -> bool:

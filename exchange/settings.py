@@ -164,6 +164,11 @@ class Settings(BaseSettings):
         return self.public_origin.rstrip("/") or f"http://{self.listen}"
 
     @property
+    def relying_party(self) -> str:
+        """The host of the public origin: passkeys are good there and nowhere else (WebAuthn 5.1.2)."""
+        return urlsplit(self.origin).hostname or ""
+
+    @property
     def audience(self) -> str:
         return f"{self.origin}/v1"
 

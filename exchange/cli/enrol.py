@@ -182,7 +182,7 @@ def appoint(username: str, role: str) -> None:
 
 @officer_app.command("take-away-factor")
 def take_away_factor(username: str) -> None:
-    """For an officer who lost the authenticator and the recovery codes: the password alone signs in until a new one is enrolled."""
+    """For an officer who lost authenticator, passkeys and recovery codes: all of them end, and the password alone signs in until a new one is enrolled."""
     _with_officer(
         username,
         lambda parts, officer_id: run_officers.take_away_factor(

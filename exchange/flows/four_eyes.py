@@ -35,7 +35,7 @@ from storage.administration import INVITATIONS, PROPOSALS, Invitation, Proposal,
 from storage.agencies import AGENCIES, OFFICERS, SESSIONS
 from storage.agencies import Officer as Row
 from storage.database import Database
-from storage.factors import FACTORS
+from storage.factors import FACTORS, PASSKEYS
 from storage.ids import new_id
 from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Need
@@ -185,7 +185,12 @@ def _needs(wanted: Wanted) -> list[Need]:
     target = wanted.target
     if wanted.act == "resume_agency":
         return [Need(AGENCIES, target)]
-    return [Need(OFFICERS, target), Need(FACTORS, target), Need(SESSIONS, target, "officer_id")]
+    return [
+        Need(OFFICERS, target),
+        Need(FACTORS, target),
+        Need(PASSKEYS, target, "officer_id"),
+        Need(SESSIONS, target, "officer_id"),
+    ]
 
 
 def _about(wanted: Wanted) -> dict[str, str]:

@@ -35,7 +35,7 @@ from storage.agencies import (
 )
 from storage.agencies import Officer as Row
 from storage.database import Database
-from storage.factors import FACTORS, TRIES, SignInTries
+from storage.factors import FACTORS, PASSKEYS, TRIES, SignInTries
 from storage.ids import new_id
 from storage.keyring import Keyring, seal_field
 from storage.ledger.facts import Facts, Need
@@ -198,6 +198,7 @@ async def _changed(
         Need(OFFICERS, officer_id),
         Need(FACTORS, officer_id),
         Need(TRIES, officer_id),
+        Need(PASSKEYS, officer_id, "officer_id"),
         Need(SESSIONS, officer_id, "officer_id"),
     ]
     await administer(

@@ -21,9 +21,9 @@ from exchange.acts import change_own_account, new_recovery_codes
 from exchange.sessions import end_sessions
 from storage.agencies import OFFICERS, SESSIONS
 from storage.database import Database
-from storage.factors import FACTORS, SecondFactor
+from storage.factors import FACTORS, nothing_enrolled
 from storage.keyring import SITE, Keyring, seal_field
-from storage.ledger.facts import Facts, Json, Need
+from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
 
 
@@ -48,9 +48,9 @@ async def offer(
         return judge_enrolment(facts.get(FACTORS, officer.id))
 
     def apply(facts: Facts, _now: datetime, _verdict: Verdict) -> None:
-        facts.put(
-            FACTORS, SecondFactor(officer.id, sealed, confirmed=False, last_step=0, recovery=Json("[]"))
-        )
+        factor = facts.get(FACTORS, officer.id) or nothing_enrolled(officer.id)
+        # The recovery codes stay: with a passkey they may be all that its owner has beside it.
+        facts.put(FACTORS, replace(factor, secret=sealed, confirmed=False, last_step=0))
 
     needs = [Need(FACTORS, officer.id)]
     await change_own_account(keyring, appender, officer, {"act": "begin_factor"}, needs, judge, apply)
@@ -60,7 +60,7 @@ async def offer(
 async def confirm(
     database: Database, keyring: Keyring, appender: Appender, *, officer: Officer, code: str
 ) -> list[str]:
-    """The recovery codes. From now on a code is asked for. Raises ``AccessRefused``."""
+    """The recovery codes, in place of any before. From now on a code is asked for. Raises ``AccessRefused``."""
     async with database.reading() as reading:
         found = await FACTORS.load(reading.raw, "id", [officer.id])
     sealed = found[0].secret if found else None

@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from auth.callers import Officer, csrf_of, new_session_secret, session_of
-from auth.sign_in import Shown, judge_sign_in, locked_until, step_of
+from auth.sign_in import Shown, asks_for_code, judge_sign_in, locked_until, step_of
 from auth.verdict import AccessRefused, Verdict
 from exchange.acts import recovery_hash
 from exchange.passwords import verified
@@ -24,7 +24,7 @@ from exchange.sessions import SignedIn, admit, officer_of, refused_alike
 from storage.agencies import AGENCIES, OFFICERS, officer_by_username
 from storage.agencies import Officer as Row
 from storage.database import Database
-from storage.factors import FACTORS, TRIES, SecondFactor, SignInTries
+from storage.factors import FACTORS, PASSKEYS, TRIES, SecondFactor, SignInTries, has_passkey
 from storage.keyring import SITE, Keyring
 from storage.ledger.facts import Facts, Json, Need
 from storage.ledger.log import Appender
@@ -44,7 +44,7 @@ async def sign_in(
     password: str,
     code: str = "",
 ) -> SignedIn:
-    """``code`` of the authenticator, or one of the recovery codes, once a second factor is confirmed. Raises ``AccessRefused``,
+    """``code`` of the authenticator, or one of the recovery codes, once there is a second factor or a passkey. Raises ``AccessRefused``,
     which reads the same and comes after the same time for every cause, and ``TooManyRefusals``.
     """
     name = hashlib.sha256(username.encode()).hexdigest()
@@ -91,14 +91,15 @@ async def _tried(
         tries, factor = facts.get(TRIES, row.id), facts.get(FACTORS, row.id)
         known = shown if factor is None or used is None or used in json.loads(factor.recovery) else unused
         officer, agency = facts.get(OFFICERS, row.id), facts.get(AGENCIES, row.agency_id)
-        return judge_sign_in(officer, agency, tries, factor, known, now)
+        passkey = has_passkey(facts, row.id)
+        return judge_sign_in(officer, agency, tries, factor, known, now, has_passkey=passkey)
 
     unused = replace(shown, recovery=False)
 
     def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
         admit(facts, row, session_id, now)
         factor = facts.get(FACTORS, row.id)
-        if factor is not None and factor.confirmed:
+        if factor is not None and asks_for_code(factor, has_passkey=has_passkey(facts, row.id)):
             facts.put(FACTORS, _after(factor, shown, used, now))
 
     def count(facts: Facts, now: datetime, verdict: Verdict) -> None:
@@ -121,6 +122,7 @@ async def _tried(
                 Need(AGENCIES, row.agency_id),
                 Need(TRIES, row.id),
                 Need(FACTORS, row.id),
+                Need(PASSKEYS, row.id, "officer_id"),
             ],
             judge=judge,
             apply=apply,
@@ -140,11 +142,12 @@ async def _shown(
     """What was typed, and the hash of the recovery code that it is."""
     async with database.reading() as reading:
         factors = await FACTORS.load(reading.raw, "id", [row.id])
-    if not factors or not factors[0].secret:
+    if not factors:
         return Shown(matches, code, None, recovery=False), None
-    secret = (await keyring.unseal(SITE, f"totp/{row.id}", factors[0].secret)).decode()
+    sealed, left = factors[0].secret, json.loads(factors[0].recovery)
+    secret = (await keyring.unseal(SITE, f"totp/{row.id}", sealed)).decode() if sealed else None
     hashed = recovery_hash(keyring, row.id, code)
-    known = hashed in json.loads(factors[0].recovery)
+    known = hashed in left
     return Shown(matches, code, secret, recovery=known), hashed if known else None
 
 

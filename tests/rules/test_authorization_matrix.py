@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from auth.scopes import SCOPES
+from tests.authenticator import Authenticator, enrolled
 from tests.backend import Backend
 from tests.flows.test_administration import Admin, admin, id_of, signed_in
 from tests.rules.test_openapi import PUBLIC, _operations, everything
@@ -94,6 +95,11 @@ listAdministration   ours                401     403      200    200      401   
 currentSession       ours                401     200      200    200      401     401
 beginTotp            ours                401     201      409    201      401     401
 confirmTotp          ours                401     422      422    422      401     401
+beginPasskey         ours                401     200      200    200      401     401
+registerPasskey      ours                401     422      422    422      401     401
+listPasskeys         ours                401     200      200    200      401     401
+removePasskey        another agency's    401     404      404    404      401     401
+removePasskey        nobody's            401     404      404    404      401     401
 signOut              ours                401     204      204    204      401     401
 """
 _ALL = ("ours", "another agency's", "another citizen's", "nobody's")
@@ -141,6 +147,7 @@ class Cast:
     auditor: OfficerAt
     people: dict[str, str]  # whose -> an officer's id
     proposals: dict[str, str]
+    passkey: str  # of their officer
 
     async def calls(self, caller: str, method: str, path: str, **sent: Any) -> httpx.Response:
         if caller == "nobody":
@@ -196,6 +203,7 @@ async def cast(world: World) -> Cast:
     theirs = await _side(world, ELSEWHERE, OTHER_SERVICE, "polri-skck")
     # The consent of a paper that both may read would hide a mistake: theirs is another version of it.
     _, ticket = await world.consented(ours.officer, OTHER_NIK, JPEG + b"2")
+    device, _ = await enrolled(world, theirs.officer)
     auditor = await signed_in(world, "auditor", "auditor", "IMIGRASI")
     people = {
         "ours": await id_of(world, await world.officer(name="kedua")),
@@ -205,7 +213,16 @@ async def cast(world: World) -> Cast:
     sent = {"act": "appoint", "target": people["another agency's"], "role": "dpo", **theirs.admin.again()}
     proposed = (await theirs.admin.at.post("/v1/proposals", json=sent)).json()["id"]
     proposals = {"another agency's": proposed, "nobody's": f"pr_{NOBODYS}"}
-    return Cast(world, ours, theirs, ticket["documents"][0]["document_id"], auditor, people, proposals)
+    return Cast(
+        world,
+        ours,
+        theirs,
+        ticket["documents"][0]["document_id"],
+        auditor,
+        people,
+        proposals,
+        device.credential_id,
+    )
 
 
 def _call(cast: Cast, operation: str, whose: str) -> tuple[str, str, dict[str, Any]]:
@@ -232,6 +249,11 @@ def _call(cast: Cast, operation: str, whose: str) -> tuple[str, str, dict[str, A
     added = {"username": "petugas-lain", "name": "Petugas", "counter": "9", "agency": agency}
     again = {"password": PASSWORD}
     proposed = {"act": "appoint", "target": cast.people.get(whose), "role": "dpo", **again}
+    made = Authenticator(cast.world.origin).create(
+        {"challenge": "", "user": {"id": ""}}
+    )  # to no question of ours
+    credential = cast.passkey if whose == "another agency's" else "A" * 43
+    shown = {"json": {"password": PASSWORD}}
     calls: dict[str, tuple[str, str, dict[str, Any]]] = {
         "listOfficers": ("GET", "/v1/officers", {}),
         "addOfficer": ("POST", "/v1/officers", {"json": added}),
@@ -257,7 +279,11 @@ def _call(cast: Cast, operation: str, whose: str) -> tuple[str, str, dict[str, A
         "issueTicket": ("POST", "/v1/tickets", {"json": ticket}),
         "withdrawConsent": ("POST", f"/v1/consents/{side.consent}/withdrawal", {"json": {}}),
         "currentSession": ("GET", "/v1/session", {}),
-        "beginTotp": ("POST", "/v1/session/totp", {"json": {"password": PASSWORD}}),
+        "beginTotp": ("POST", "/v1/session/totp", shown),
+        "beginPasskey": ("POST", "/v1/session/passkeys/options", shown),
+        "registerPasskey": ("POST", "/v1/session/passkeys", {"json": {"name": "x", "credential": made}}),
+        "listPasskeys": ("GET", "/v1/session/passkeys", {}),
+        "removePasskey": ("POST", f"/v1/session/passkeys/{credential}/removal", shown),
         "confirmTotp": ("POST", "/v1/session/totp/confirmation", {"json": {"code": "none"}}),
         "signOut": ("DELETE", "/v1/session", {}),
     }

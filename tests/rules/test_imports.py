@@ -130,6 +130,10 @@ VIOLATIONS = {
         ("exchange.sessions", "auth.id_tokens"),
         ("exchange.flows.link_identity", "auth.id_tokens"),
     ],
+    "passkeys have one door": [
+        ("auth.sign_in", "webauthn"),
+        ("exchange.flows.passkeys", "webauthn"),
+    ],
     "cryptography only where keys are handled": [
         ("auth.tokens", "cryptography"),
         ("storage.vault", "cryptography"),

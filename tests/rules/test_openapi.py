@@ -24,6 +24,14 @@ PUBLIC = {
     ): "the way in by the office's identity provider: sends a browser there, remembers nothing here",
     ("GET", "/v1/session/oidc/callback"): "the same: needs the provider's answer and the browser that began",
     ("POST", "/v1/session/oidc/backchannel"): "the provider's: needs a logout token that it signed",
+    (
+        "POST",
+        "/v1/session/passkey/options",
+    ): "a challenge for everybody: it names no credential, and nothing is kept of it",
+    (
+        "POST",
+        "/v1/session/passkey",
+    ): "the way in: needs what a registered passkey signed, is refused without it",
     ("GET", "/p/{code}"): "a citizen's link: the code is the credential, and tells nothing before the factor",
     ("POST", "/p/{code}"): "the same",
     ("GET", "/w/{code}"): "the same",
@@ -58,6 +66,7 @@ TURNED_AWAY = {
     ("GET", "/v1/session/oidc"): 404,
     ("GET", "/v1/session/oidc/callback"): 404,
     ("POST", "/v1/session/oidc/backchannel"): 404,
+    ("POST", "/v1/session/passkey"): 422,
     ("POST", "/oauth/token"): 400,
     ("POST", "/oauth/revoke"): 400,
     ("POST", "/oauth/introspect"): 400,
@@ -69,6 +78,7 @@ TURNED_AWAY = {
 }
 VALUES = {
     "code": "a" * 45,
+    "credential_id": "a" * 43,
     "ref": "sbj_01JD0000000000000000000000",
     "request_id": "cr_01JD0000000000000000000000",
     "consent_id": "c_01JD0000000000000000000000",
