@@ -64,5 +64,5 @@ def judge_second_person(proposed_by: str, decided_by: str) -> Verdict:
 
 
 def judge_strong(*, confirmed: bool) -> Verdict:
-    """Who administers has a second factor: a password that was read over a shoulder must not appoint anybody."""
+    """Who administers has a passkey or an authenticator: a password that was read over a shoulder must not appoint anybody."""
     return ALLOWED if confirmed else Refused("second_factor_needed")
