@@ -12,6 +12,7 @@ import pytest
 from auth.roles import AT_THE_COUNTER, ROLES, SERVE, STAFF, judge_right
 from auth.sign_in import judge_password
 from exchange.flows import run_officers
+from tests.authenticator import enrolled
 from tests.world import PASSWORD, PASSWORD_HASH, SITE, OfficerAt, World
 
 NEW_PASSWORD = "sandi baru yang cukup panjang"
@@ -326,3 +327,17 @@ async def test_what_administrators_did_can_be_read(world: World) -> None:
 def test_weak_passwords(password: str) -> None:
     assert judge_password(password, "petugas.baru").reason == "password_weak"
     assert judge_password(password + " dan beberapa kata", "lain").allowed
+
+
+async def test_a_passkey_is_a_second_factor_too(world: World) -> None:
+    """For an administrator; and it is taken away with the lost phone, by two."""
+    boss = await signed_in(world, "kepala", "agency_admin")
+    await enrolled(world, boss)
+    added = await boss.post("/v1/officers", json={"username": "pegawai", "name": "P", "counter": "9"})
+    assert added.status_code == 201, added.text
+    one, two = await admin(world, "satu"), await admin(world, "dua")
+    proposal = (await _proposed(one, "take_away_factor", await id_of(world, boss))).json()["id"]
+    assert (await _approved(two, proposal)).status_code == 200
+    again = await world.signs_in("kepala")
+    refused = await again.post("/v1/officers", json={"username": "lain", "name": "P", "counter": "9"})
+    assert told(refused) == (403, "BK-1019")
