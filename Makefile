@@ -9,7 +9,7 @@ LOCK = $(UV) pip compile --quiet --universal --generate-hashes --python-version 
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra oidc pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help lock check fmt test bench fuzz minio launcher-check environment
+.PHONY: help lock check fmt test bench fuzz timing minio launcher-check environment
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ bench: ## the fetch and ledger benchmarks as JSON
 
 fuzz: environment ## a million mutated tokens, and a million proofs and assertions; FUZZ=... for another number
 	BERKAS_FUZZ_TOKENS=$(or $(FUZZ),1000000) $(PY) -m pytest -q tests/auth/test_tokens_fuzz.py tests/auth/test_client_tokens_fuzz.py
+
+timing: environment ## a thousand refused sign-ins and token requests of each kind: does their time tell them apart? TIMING=... for another number
+	BERKAS_TIMING_SAMPLES=$(or $(TIMING),1000) $(PY) -m pytest -q -s tests/flows/test_refused_alike.py
 
 lock: ## make both lock files anew from pyproject.toml (needs uv; add ARGS=--upgrade for new versions)
 	$(LOCK) $(ARGS) --output-file requirements.lock
