@@ -13,7 +13,9 @@ OVERSEE = "oversee"
 UNLOCK = "unlock"
 """Open a name that failed sign-ins have locked."""
 STAFF = "staff"
-"""Add officers, resume them, propose what takes two persons."""
+"""Add officers, propose what takes two persons."""
+CONFIRM = "confirm"
+"""Let in whom somebody else added, or who was suspended."""
 STOP = "stop"
 """Suspend, at once and alone: stopping must not wait for a second person."""
 INSPECT = "inspect"
@@ -24,12 +26,12 @@ GOVERN = "govern"
 # Who administers reads nobody's papers, and who reads papers administers nothing.
 ROLES: dict[str, frozenset[str]] = {
     "officer": frozenset({SERVE, WITHDRAW}),
-    "supervisor": frozenset({SERVE, WITHDRAW, OVERSEE, UNLOCK}),
-    "agency_admin": frozenset({OVERSEE, UNLOCK, STAFF, STOP, INSPECT}),
+    "supervisor": frozenset({SERVE, WITHDRAW, OVERSEE, UNLOCK, CONFIRM}),
+    "agency_admin": frozenset({OVERSEE, UNLOCK, STAFF, CONFIRM, STOP, INSPECT}),
     "dpo": frozenset({WITHDRAW, OVERSEE, INSPECT}),
     "auditor": frozenset({OVERSEE, INSPECT}),
     "operator": frozenset({OVERSEE, UNLOCK, STOP}),
-    "site_admin": frozenset({OVERSEE, UNLOCK, STAFF, STOP, INSPECT, GOVERN}),
+    "site_admin": frozenset({OVERSEE, UNLOCK, STAFF, CONFIRM, STOP, INSPECT, GOVERN}),
 }
 AT_THE_COUNTER = frozenset({"officer", "supervisor"})
 WHOLE_SITE = frozenset({"auditor", "operator", "site_admin"})

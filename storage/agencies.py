@@ -55,7 +55,7 @@ class Agency:
 @dataclass(frozen=True, slots=True)
 class Officer:
     """``password_hash`` is an argon2id string (RFC 9106), empty until a password was chosen; ``email`` where notices go, sealed under
-    the site's trail key, empty for nowhere.
+    the site's trail key, empty for nowhere; ``added_by`` the administrator who added this one, empty for the operator.
     """
 
     id: str
@@ -67,6 +67,7 @@ class Officer:
     password_hash: str
     active: bool
     email: bytes = b""
+    added_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

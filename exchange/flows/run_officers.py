@@ -14,6 +14,7 @@ from auth.grants import first_refusal
 from auth.links import code_hash, new_code
 from auth.roles import (
     AT_THE_COUNTER,
+    CONFIRM,
     OVERSEE,
     ROLES,
     STAFF,
@@ -21,6 +22,7 @@ from auth.roles import (
     UNLOCK,
     WHOLE_SITE,
     judge_reach_over,
+    judge_second_person,
 )
 from auth.verdict import ALLOWED, Refused, Verdict
 from exchange.acts import administer, demand_right
@@ -81,8 +83,11 @@ async def add_officer(
         taken = await officer_by_username(reading, username)
     officer_id = new_id("off")
     sealed = _sealed(keyring, officer_id, email)
+    # One insider alone must not make an officer and be it: somebody else lets in whom an administrator added.
+    added_by = by.id if by else ""
+    active = by is None
     officer = Row(
-        officer_id, username, name, agency_id, counter, role, password_hash, active=True, email=sealed
+        officer_id, username, name, agency_id, counter, role, password_hash, active, sealed, added_by
     )
 
     def judge(facts: Facts, _now: datetime) -> Verdict:
@@ -143,14 +148,20 @@ async def invite(
 async def set_active(
     keyring: Keyring, appender: Appender, *, officer_id: str, active: bool, by: Officer | None = None
 ) -> None:
-    """Suspend or resume; effective from the next batch on every replica. Raises ``AccessRefused``."""
+    """Suspend or resume; effective from the next batch on every replica. Whom an administrator added is let in by another person.
+    Raises ``AccessRefused``.
+    """
+
+    def judge(facts: Facts) -> Verdict:
+        officer = facts.get(OFFICERS, officer_id)
+        return judge_second_person(officer.added_by, by.id) if officer and by and active else ALLOWED
 
     def change(facts: Facts, _now: datetime) -> None:
         if (officer := facts.get(OFFICERS, officer_id)) is not None:
             facts.put(OFFICERS, replace(officer, active=active))
 
-    act, right = ("resume", STAFF) if active else ("suspend", STOP)
-    await _changed(keyring, appender, officer_id, act, change, by, right)
+    act, right = ("resume", CONFIRM) if active else ("suspend", STOP)
+    await _changed(keyring, appender, officer_id, act, change, by, right, judge)
 
 
 async def unlock(keyring: Keyring, appender: Appender, *, officer_id: str, by: Officer | None = None) -> None:
@@ -180,7 +191,9 @@ async def appoint(keyring: Keyring, appender: Appender, *, officer_id: str, role
             end_sessions(facts, officer_id, now)
 
     known = ALLOWED if role in ROLES else Refused("role_unknown")
-    await _changed(keyring, appender, officer_id, "appoint", change, None, STAFF, known, role=role)
+    await _changed(
+        keyring, appender, officer_id, "appoint", change, None, STAFF, lambda _facts: known, role=role
+    )
 
 
 async def _changed(
@@ -191,7 +204,7 @@ async def _changed(
     change: Callable[[Facts, datetime], None],
     by: Officer | None,
     right: str,
-    before: Verdict = ALLOWED,
+    judge: Callable[[Facts], Verdict] = lambda _facts: ALLOWED,
     **more: str,
 ) -> None:
     needs = [
@@ -203,7 +216,7 @@ async def _changed(
     ]
     await administer(
         keyring, appender, "officer", {"act": act, "officer": officer_id, **more}, needs,
-        lambda facts, _now: first_refusal(before, _known(facts, by, officer_id)),
+        lambda facts, _now: first_refusal(_known(facts, by, officer_id), judge(facts)),
         lambda facts, now, _verdict: change(facts, now), by=by, right=right,
     )  # fmt: skip
 

@@ -78,7 +78,9 @@ async def list_officers(parts: Wired, officer: CurrentOfficer) -> dict[str, Any]
 async def add_officer(
     parts: Wired, officer: CurrentOfficer, body: NewOfficer, response: Response
 ) -> dict[str, Any]:
-    """An administrator. The one-time code with which the new officer chooses a password is shown once."""
+    """An administrator. The one-time code with which the new officer chooses a password is shown once; it is good once another
+    person has let the officer in (`DELETE /v1/officers/{id}/suspension`).
+    """
     officer_id = await run_officers.add_officer(
         parts.database,
         parts.keyring,
@@ -123,7 +125,7 @@ async def suspend(parts: Wired, officer: CurrentOfficer, officer_id: str) -> Non
     "/officers/{officer_id}/suspension", status_code=204, operation_id="resumeOfficer", summary="Resume"
 )
 async def resume(parts: Wired, officer: CurrentOfficer, officer_id: str) -> None:
-    """An administrator."""
+    """A supervisor or an administrator, but not who added the officer."""
     await run_officers.set_active(
         parts.keyring, parts.appender, officer_id=officer_id, active=True, by=officer
     )

@@ -89,6 +89,14 @@ async def test_an_administrator_adds_an_officer_who_chooses_a_password(world: Wo
         answer = await world.browser().post("/v1/session", json={"username": "pegawai", "password": guess})
         assert told(answer) == (401, "BK-1002")
     accept = {"code": code, "password": NEW_PASSWORD}
+    # Nor with the code alone: another person lets the new one in, not who added it.
+    too_early = await world.client.post("/v1/invitation", json=accept)
+    assert told(too_early) == (401, "BK-1002")
+    address = f"/v1/officers/{added.json()['officer_id']}/suspension"
+    alone = await boss.at.client.delete(address, headers={"X-CSRF-Token": boss.at.csrf})
+    assert told(alone) == (403, "BK-1018")
+    assert (await last(world))["result"]["reason"] == "second_person_needed"
+    await _let_in(world, added.json()["officer_id"])
     weak = await world.client.post("/v1/invitation", json=accept | {"password": "pegawai pegawai"})
     assert told(weak) == (422, "BK-1021")
     accepted = await world.client.post("/v1/invitation", json=accept)
@@ -102,8 +110,17 @@ async def test_an_administrator_adds_an_officer_who_chooses_a_password(world: Wo
     assert (await last(world))["result"]["reason"] == "invitation_unknown"
     listed = (await boss.at.get("/v1/officers")).json()["officers"]
     assert [(row["username"], row["role"], row["invited"]) for row in listed] == [
-        ("kepala", "agency_admin", False), ("pegawai", "officer", False),
+        ("kepala", "agency_admin", False), ("pegawai", "officer", False), ("penyelia", "supervisor", False),
     ]  # fmt: skip
+
+
+async def _let_in(world: World, officer_id: str) -> None:
+    """By the agency's supervisor, who needs a second factor for it too."""
+    boss = await admin(world, "penyelia", "supervisor")
+    answer = await boss.at.client.delete(
+        f"/v1/officers/{officer_id}/suspension", headers={"X-CSRF-Token": boss.at.csrf}
+    )
+    assert answer.status_code == 204, answer.text
 
 
 async def test_codes_that_nobody_was_given_leave_nothing(world: World) -> None:

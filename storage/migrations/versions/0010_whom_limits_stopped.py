@@ -1,4 +1,4 @@
-"""An officer's own days, whom a limit stopped, and where an officer is told.
+"""An officer's own days, whom a limit stopped, where an officer is told, and who added the officer.
 
 Revision ID: 0010
 Revises: 0009
@@ -16,6 +16,8 @@ depends_on = None
 def upgrade() -> None:
     op.add_column("officer", sa.Column("email", sa.LargeBinary(), nullable=False, server_default=""))
     op.alter_column("officer", "email", server_default=None)
+    op.add_column("officer", sa.Column("added_by", sa.Text(), nullable=False, server_default=""))
+    op.alter_column("officer", "added_by", server_default=None)
     op.create_table(
         "reached_days",
         sa.Column("id", sa.Text(), nullable=False),
@@ -42,4 +44,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("alert")
     op.drop_table("reached_days")
+    op.drop_column("officer", "added_by")
     op.drop_column("officer", "email")
