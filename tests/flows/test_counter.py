@@ -269,7 +269,7 @@ async def test_unknown_addresses_are_problems(world: World) -> None:
     for method, path, status in (
         ("GET", "/nothing", 404),
         ("PUT", "/v1/session", 405),
-        ("GET", "/v1/session", 405),
+        ("PATCH", "/v1/session", 405),
     ):
         answer = await world.client.request(method, path)
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
