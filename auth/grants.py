@@ -64,14 +64,14 @@ def judge_session(
     session: SessionFact | None, officer: ActiveFact | None, agency: AgencyFact | None, now: datetime
 ) -> Verdict:
     """A signed-in officer of an active agency: idle at most 15 minutes, 8 hours in all."""
-    if session is None or session.ended_at is not None:
+    if session is None or (officer is not None and officer.id != session.officer_id):
         return Refused("session_ended")
-    if officer is not None and officer.id != session.officer_id:
+    if officer is None or not officer.active:
+        return Refused("officer_suspended")  # first: suspending ends the sessions, and why is what helps
+    if session.ended_at is not None:
         return Refused("session_ended")
     if now - session.last_seen_at > SESSION_IDLE_LIMIT or now - session.created_at > SESSION_LIFE_LIMIT:
         return Refused("session_expired")
-    if officer is None or not officer.active:
-        return Refused("officer_suspended")
     return judge_agency(agency, now)
 
 

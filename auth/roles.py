@@ -65,6 +65,15 @@ def judge_second_person(proposed_by: str, decided_by: str) -> Verdict:
     return Refused("second_person_needed") if proposed_by == decided_by else ALLOWED
 
 
-def judge_strong(*, confirmed: bool) -> Verdict:
-    """Who administers has a passkey or an authenticator: a password that was read over a shoulder must not appoint anybody."""
-    return ALLOWED if confirmed else Refused("second_factor_needed")
+def judge_strong(*, shown: bool) -> Verdict:
+    """Who administers signed in with a second factor: a password that was read over a shoulder must not appoint anybody."""
+    return ALLOWED if shown else Refused("second_factor_needed")
+
+
+def judge_rank(role: str, of: str) -> Verdict:
+    """Nobody has power over somebody above: who oversees the counter has none over administrators, an agency none over who is over
+    the whole site.
+    """
+    if of in WHOLE_SITE and role not in WHOLE_SITE:
+        return Refused("role_missing")
+    return judge_right(role, STOP if of not in AT_THE_COUNTER else UNLOCK)

@@ -18,7 +18,6 @@ from storage.agencies import AGENCIES, OFFICERS, SESSIONS
 from storage.agencies import Officer as OfficerRow
 from storage.clients import CLIENTS, Client
 from storage.database import Reading
-from storage.factors import FACTORS, PASSKEYS
 from storage.keyring import Keyring
 from storage.ledger.facts import Facts, FactTable, Json, Need
 from storage.ledger.log import Appender
@@ -107,7 +106,7 @@ async def administer(
     by: Officer | None = None,
     right: str = GOVERN,
 ) -> Settled[Verdict]:
-    """What an operator does from the command line (``by`` None), or an officer whose role has ``right`` and who has a second
+    """What an operator does from the command line (``by`` None), or an officer whose role has ``right`` and who showed a second
     factor: one batch item, one entry. Raises ``AccessRefused``.
     """
     trail = keyring.site_trail()
@@ -116,10 +115,8 @@ async def administer(
     def judged(facts: Facts, now: datetime) -> Verdict:
         if by is None:
             return judge(facts, now)
-        factor = facts.get(FACTORS, by.id)
-        passkeys = facts.group(PASSKEYS, "officer_id", by.id)
-        confirmed = (factor is not None and factor.confirmed) or any(passkey.active for passkey in passkeys)
-        strong = judge_strong(confirmed=confirmed)
+        session = facts.get(SESSIONS, by.session_id)
+        strong = judge_strong(shown=session is not None and session.strong)
         return first_refusal(judged_caller(facts, by, now, right), strong, judge(facts, now))
 
     settled = await appender.submit(
@@ -127,7 +124,7 @@ async def administer(
             kind=kind,
             caller=actor,
             trail=trail,
-            load=[*load, *(_administrator_needs(by) if by else [])],
+            load=[*load, *(caller_needs(by) if by else [])],
             judge=judged,
             apply=apply,
             events=lambda _facts, _now, _verdict: [
@@ -137,10 +134,6 @@ async def administer(
     )
     settled.verdict.enforce()
     return settled
-
-
-def _administrator_needs(by: Officer) -> list[Need]:
-    return [*caller_needs(by), Need(FACTORS, by.id), Need(PASSKEYS, by.id, "officer_id")]
 
 
 async def demand_right(

@@ -97,6 +97,7 @@ async def shown_again(parts: Parts, officer: Officer, body: Again) -> None:
         parts.database,
         parts.keyring,
         parts.appender,
+        parts.sign_ins,
         officer=officer,
         password=body.password or "",
         code=body.code or "",

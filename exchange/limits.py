@@ -68,6 +68,7 @@ class Reach:
         self._typed = typed
         self._citizens = list(dict.fromkeys(citizens))
         self._own = f"{caller.actor}/{hour}"
+        self._closed = f"{self._own}/closed"  # reached in this hour while the counter is closed
         self._counted = {self._own: own, f"{caller.agency_id}/{hour}": limits.citizens_per_agency}
         self._today = f"{local:%Y-%m-%d}"
         self._first_day = f"{local - timedelta(days=DAYS_OF_A_MEAN):%Y-%m-%d}"
@@ -79,7 +80,7 @@ class Reach:
     def needs(self) -> list[Need]:
         seen = [Need(SEEN, self._row(who, citizen)) for who in self._counted for citizen in self._citizens]
         return [
-            *(Need(BUDGETS, self._budget(who)) for who in self._counted),
+            *(Need(BUDGETS, self._budget(who)) for who in (*self._counted, self._closed)),
             *seen,
             *([Need(DAYS, self._caller.actor)] if self._by_person else []),
             Need(ALERTS, self._own),
@@ -91,13 +92,13 @@ class Reach:
             judge_reach(self._used(facts, who) + len(self._new(facts, who)), limit)
             for who, limit in self._counted.items()
         ]
-        if self._by_person:
-            new = len(self._new(facts, self._own))
-            in_the_hour = self._used(facts, self._own) + new
+        new = len(self._new(facts, self._own))
+        if self._by_person and new:
             days = self._days(facts)
             today, before = days.pop(self._today, 0) + new, list(days.values())
+            closed = self._used(facts, self._closed) + new
             verdicts += [
-                judge_outside_hours(in_the_hour, self._limits.outside_hours, is_open=self._is_open),
+                judge_outside_hours(closed, self._limits.outside_hours, is_open=self._is_open),
                 judge_own_mean(today, before, self._limits.times_own_mean, self._limits.citizens_per_officer),
             ]
         return first_refusal(*verdicts, *([self._typed.judge(facts)] if self._typed else []))
@@ -109,6 +110,9 @@ class Reach:
             days = self._days(facts)
             days[self._today] = days.get(self._today, 0) + new
             facts.put(DAYS, ReachedDays(self._caller.actor, Json(json.dumps(days))))
+            if not self._is_open:
+                used = self._used(facts, self._closed) + new
+                facts.put(BUDGETS, HourlyBudget(self._budget(self._closed), used))
         for who in self._counted:
             citizens = self._new(facts, who)
             if citizens:

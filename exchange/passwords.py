@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -15,6 +17,7 @@ HASHER = PasswordHasher()
 _POOL = ThreadPoolExecutor(max_workers=2, thread_name_prefix="argon2")
 _waiting = 0
 MAX_WAITING = 64
+T = TypeVar("T")
 
 
 class SignInBusy(Exception):
@@ -24,7 +27,8 @@ class SignInBusy(Exception):
 
 
 async def hash_password(password: str) -> str:
-    return await asyncio.get_running_loop().run_in_executor(_POOL, HASHER.hash, password)
+    """Raises ``SignInBusy``."""
+    return await _in_pool(lambda: HASHER.hash(password))
 
 
 @cache
@@ -34,8 +38,7 @@ def _nobody() -> str:
 
 
 async def verified(stored: str | None, password: str) -> bool:
-    """Raises ``SignInBusy`` when too many passwords wait already (A64): the pool is slow on purpose."""
-    global _waiting  # noqa: PLW0603 - counts what waits for the pool beside it
+    """Raises ``SignInBusy``."""
 
     def verify() -> bool:
         try:
@@ -43,10 +46,16 @@ async def verified(stored: str | None, password: str) -> bool:
         except (VerificationError, InvalidHashError):
             return False
 
+    return await _in_pool(verify)
+
+
+async def _in_pool(work: Callable[[], T]) -> T:
+    """Raises ``SignInBusy`` when too many passwords wait already (A64): the pool is slow on purpose."""
+    global _waiting  # noqa: PLW0603 - counts what waits for the pool beside it
     if _waiting >= MAX_WAITING:
         raise SignInBusy
     _waiting += 1
     try:
-        return await asyncio.get_running_loop().run_in_executor(_POOL, verify)
+        return await asyncio.get_running_loop().run_in_executor(_POOL, work)
     finally:
         _waiting -= 1

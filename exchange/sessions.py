@@ -12,6 +12,7 @@ from datetime import datetime
 from auth.callers import Officer
 from auth.grants import judge_session
 from auth.verdict import ALLOWED, AccessRefused, Verdict
+from storage.administration import INVITATIONS
 from storage.agencies import SESSIONS, Session, signed_in
 from storage.agencies import Officer as Row
 from storage.database import Database
@@ -45,15 +46,28 @@ async def refused_alike() -> AsyncIterator[None]:
 
 
 def admit(
-    facts: Facts, row: Row, session_id: str | None, now: datetime, *, provider_session: str | None = None
+    facts: Facts,
+    row: Row,
+    session_id: str | None,
+    now: datetime,
+    *,
+    strong: bool,
+    provider_session: str | None = None,
 ) -> None:
     """For the ``apply`` of a way in that loaded ``TRIES``: whoever got in starts counting anew. Without ``session_id`` the officer
     is signed in already and has shown once more who sits there.
     """
     if session_id is not None:
-        facts.put(SESSIONS, Session(session_id, row.id, row.agency_id, now, now, None, provider_session))
+        session = Session(session_id, row.id, row.agency_id, now, now, None, provider_session, strong)
+        facts.put(SESSIONS, session)
     if facts.get(TRIES, row.id) is not None:
         facts.put(TRIES, SignInTries(row.id, 0, 0, None))
+
+
+def strengthen(facts: Facts, session_id: str) -> None:
+    """A second factor was shown in it."""
+    if (session := facts.get(SESSIONS, session_id)) is not None:
+        facts.put(SESSIONS, replace(session, strong=True))
 
 
 def end_sessions(facts: Facts, officer_id: str, now: datetime, *, but: str = "") -> None:
@@ -61,6 +75,13 @@ def end_sessions(facts: Facts, officer_id: str, now: datetime, *, but: str = "")
     for session in facts.group(SESSIONS, "officer_id", officer_id):
         if session.ended_at is None and session.id != but:
             facts.put(SESSIONS, replace(session, ended_at=now))
+
+
+def end_invitations(facts: Facts, officer_id: str, now: datetime) -> None:
+    """For an ``apply`` that loaded the officer's ``INVITATIONS``: codes that are out open nothing any more."""
+    for invitation in facts.group(INVITATIONS, "officer_id", officer_id):
+        if invitation.used_at is None:
+            facts.put(INVITATIONS, replace(invitation, used_at=now))
 
 
 def forget_factor(facts: Facts, officer_id: str, now: datetime) -> None:

@@ -55,7 +55,8 @@ class Agency:
 @dataclass(frozen=True, slots=True)
 class Officer:
     """``password_hash`` is an argon2id string (RFC 9106), empty until a password was chosen; ``email`` where notices go, sealed under
-    the site's trail key, empty for nowhere; ``added_by`` the administrator who added this one, empty for the operator.
+    the site's trail key, empty for nowhere; ``added_by`` the administrator who added this one, empty for the operator; ``admitted`` once another
+    person let the officer in; ``held_by_site``: suspended from over the whole site, so that no agency lets the officer come back.
     """
 
     id: str
@@ -68,12 +69,15 @@ class Officer:
     active: bool
     email: bytes = b""
     added_by: str = ""
+    admitted: bool = True
+    held_by_site: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
     """An officer's sign-in. ``id`` is a one-way function of the cookie, which is kept nowhere. ``provider_session`` is the identity
-    provider's session behind it (``<issuer> <sid>``, without ``sid`` where it has none); None for a password.
+    provider's session behind it (``<issuer> <sid>``, without ``sid`` where it has none); None for a password. ``strong``: a second
+    factor was shown in it.
     """
 
     id: str
@@ -83,6 +87,7 @@ class Session:
     last_seen_at: datetime
     ended_at: datetime | None
     provider_session: str | None = None
+    strong: bool = False
 
 
 @dataclass(frozen=True, slots=True)

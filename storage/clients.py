@@ -121,7 +121,8 @@ async def all_clients(reading: Reading) -> list[Listed]:
 async def clients_to_ask(reading: Reading, fresh: timedelta, again: timedelta, most: int) -> list[str]:
     """Whose address is due: ``fresh`` after a call that went well, ``again`` after one that did not. The longest due first."""
     rows = await reading.raw.fetch(
-        "SELECT c.id FROM client c LEFT JOIN client_key_fetch f ON f.client_id = c.id WHERE c.active AND c.jwks_uri <> '' "
+        "SELECT c.id FROM client c LEFT JOIN client_key_fetch f ON f.client_id = c.id JOIN agency a ON a.id = c.agency_id "
+        "WHERE c.active AND a.active AND c.jwks_uri <> '' "
         "AND (f.tried_at IS NULL OR f.tried_at <= clock_timestamp() - CASE f.cause WHEN '' THEN $1::interval ELSE $2::interval END) "
         "ORDER BY f.tried_at NULLS FIRST LIMIT $3",
         fresh,

@@ -62,6 +62,14 @@ async def forget_seen(transaction: Transaction) -> None:
     await transaction.raw.execute("DELETE FROM seen WHERE at < clock_timestamp() - interval '1 day'")
 
 
+async def forget_budgets(transaction: Transaction) -> None:
+    """Of hours that are over; the hour stands in the id behind the first stroke."""
+    await transaction.raw.execute(
+        "DELETE FROM hourly_budget WHERE split_part(id, '/', 2) < "
+        "to_char(clock_timestamp() AT TIME ZONE 'UTC' - interval '1 day', 'YYYY-MM-DD\"T\"HH24')"
+    )
+
+
 async def untold_alerts(reading: Reading, limit: int) -> list[Alert]:
     rows = await reading.raw.fetch("SELECT id FROM alert WHERE told_at IS NULL ORDER BY at LIMIT $1", limit)
     return await ALERTS.load(reading.raw, "id", [row["id"] for row in rows])

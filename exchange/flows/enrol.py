@@ -85,7 +85,7 @@ async def enrol(
             load=[*caller_needs(caller), *reach.needs, Need(ENROLMENTS, trail.subject_ref)],
             judge=judge,
             apply=apply,
-            apply_refused=reach.stopped,
+            apply_refused=reach.count_refused,
             events=lambda _facts, _now, _verdict: [
                 Event(
                     "contact",
@@ -124,7 +124,7 @@ async def _stopped_early(
     if not verdict.allowed:
         details = caller_details(caller, act="enrol")
         refused = refusal("contact", keyring.site_trail(), caller, verdict, details)
-        await appender.submit(replace(refused, load=reach.needs, apply_refused=reach.stopped))
+        await appender.submit(replace(refused, load=reach.needs, apply_refused=reach.count_refused))
         verdict.enforce()
 
 

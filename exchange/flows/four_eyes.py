@@ -30,7 +30,7 @@ from auth.roles import (
 )
 from auth.verdict import ALLOWED, Refused, Verdict
 from exchange.acts import administer, demand_right
-from exchange.sessions import end_sessions, forget_factor
+from exchange.sessions import end_invitations, end_sessions, forget_factor
 from storage.administration import INVITATIONS, PROPOSALS, Invitation, Proposal, newest_proposals
 from storage.agencies import AGENCIES, OFFICERS, SESSIONS
 from storage.agencies import Officer as Row
@@ -88,7 +88,9 @@ async def propose(keyring: Keyring, appender: Appender, *, wanted: Wanted, by: O
 async def decide(
     database: Database, keyring: Keyring, appender: Appender, *, proposal_id: str, approve: bool, by: Officer
 ) -> Decided:
-    """Approve, by another person than proposed it; or reject, which the proposer may too. Raises ``AccessRefused``."""
+    """Approve, by another person than proposed it; or reject, which the proposer may too, and whoever could have proposed it, but not
+    the officer it is about. Raises ``AccessRefused``.
+    """
     async with database.reading() as reading:
         rows = await PROPOSALS.load(reading.raw, "id", [proposal_id])
     found = Wanted(rows[0].act, rows[0].target, rows[0].role) if rows else None
@@ -106,10 +108,14 @@ async def decide(
             return Refused("proposal_unknown")
         if proposal.state != "open" or now - proposal.proposed_at > PROPOSAL_LIFE:
             return Refused("proposal_closed")
-        if not approve:
+        if not approve and proposal.proposed_by == by.id:
             return ALLOWED
+        if not approve:
+            own_case = Refused("second_person_needed") if found.target == by.id else ALLOWED
+            return first_refusal(own_case, _judge(facts, found, by.id))
         return first_refusal(
             judge_second_person(proposal.proposed_by, by.id),
+            judge_second_person(found.target, by.id),
             _judge(facts, found, by.id),
             _judge(facts, found, proposal.proposed_by),
         )
@@ -166,8 +172,10 @@ def _carry_out(facts: Facts, wanted: Wanted, hashed: str, now: datetime) -> None
 def _to_officer(facts: Facts, officer: Row, wanted: Wanted, hashed: str, now: datetime) -> None:
     if wanted.act == "appoint":
         facts.put(OFFICERS, replace(officer, role=wanted.role))
+        end_invitations(facts, officer.id, now)
     elif wanted.act == "reset_password":
         facts.put(OFFICERS, replace(officer, password_hash=""))
+        end_invitations(facts, officer.id, now)
         facts.put(INVITATIONS, Invitation(hashed, officer.id, now + RESET_LIFE, None))
     else:
         forget_factor(facts, officer.id, now)
@@ -190,6 +198,7 @@ def _needs(wanted: Wanted) -> list[Need]:
         Need(FACTORS, target),
         Need(PASSKEYS, target, "officer_id"),
         Need(SESSIONS, target, "officer_id"),
+        Need(INVITATIONS, target, "officer_id"),
     ]
 
 

@@ -45,6 +45,9 @@ async def acts(
 
 
 def _is_about(body: dict[str, Any], agency_id: str, officers: set[str]) -> bool:
-    """Who did it, whom it was done to, or the agency itself."""
-    whom = {body.get("officer"), str(body.get("actor", "")).removeprefix("officer:")}
-    return agency_id in {body.get("agency"), body.get("of_agency")} or bool(whom & officers)
+    """Whom it was done to; where it was done to nobody, the agency or who did it."""
+    if (whom := body.get("officer")) is not None:
+        return whom in officers
+    if (of_agency := body.get("of_agency", body.get("agency"))) is not None:
+        return bool(of_agency == agency_id)
+    return str(body.get("actor", "")).removeprefix("officer:") in officers

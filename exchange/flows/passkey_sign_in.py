@@ -133,7 +133,7 @@ async def _tried(
         if current is not None and not isinstance(shown, Refused):
             used = Json(remembered(current.used, shown.challenge, now))
             facts.put(PASSKEYS, replace(current, sign_count=shown.sign_count, used=used))
-        admit(facts, row, session_id, now)
+        admit(facts, row, session_id, now, strong=True)
 
     details = {"act": act, "way": "passkey", "passkey": credential_id, "agency": row.agency_id}
     settled = await appender.submit(

@@ -26,7 +26,7 @@ from auth.passkeys import (
 )
 from auth.verdict import ALLOWED, Refused, Verdict
 from exchange.acts import change_own_account, new_recovery_codes
-from exchange.sessions import end_sessions
+from exchange.sessions import end_sessions, strengthen
 from storage.agencies import OFFICERS, SESSIONS
 from storage.database import Database
 from storage.factors import FACTORS, PASSKEYS, Passkey, nothing_enrolled
@@ -84,6 +84,7 @@ async def register(
             facts.put(FACTORS, replace(factor, recovery=hashes))
             given = codes
         end_sessions(facts, officer.id, now, but=officer.session_id)
+        strengthen(facts, officer.session_id)
 
     needs = [
         Need(PASSKEYS, credential_id),

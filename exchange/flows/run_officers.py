@@ -21,12 +21,14 @@ from auth.roles import (
     STOP,
     UNLOCK,
     WHOLE_SITE,
+    judge_over_site,
+    judge_rank,
     judge_reach_over,
     judge_second_person,
 )
 from auth.verdict import ALLOWED, Refused, Verdict
 from exchange.acts import administer, demand_right
-from exchange.sessions import end_sessions, forget_factor
+from exchange.sessions import end_invitations, end_sessions, forget_factor
 from storage.administration import INVITATIONS, Invitation
 from storage.agencies import (
     AGENCIES,
@@ -42,6 +44,7 @@ from storage.ids import new_id
 from storage.keyring import Keyring, seal_field
 from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
+from storage.ledger.work import Settled
 
 INVITATION_LIFE = timedelta(hours=72)
 
@@ -84,10 +87,19 @@ async def add_officer(
     officer_id = new_id("off")
     sealed = _sealed(keyring, officer_id, email)
     # One insider alone must not make an officer and be it: somebody else lets in whom an administrator added.
-    added_by = by.id if by else ""
-    active = by is None
+    added_by, at_once = (by.id, False) if by else ("", True)
     officer = Row(
-        officer_id, username, name, agency_id, counter, role, password_hash, active, sealed, added_by
+        officer_id,
+        username,
+        name,
+        agency_id,
+        counter,
+        role,
+        password_hash,
+        at_once,
+        sealed,
+        added_by,
+        at_once,
     )
 
     def judge(facts: Facts, _now: datetime) -> Verdict:
@@ -124,43 +136,64 @@ async def set_email(keyring: Keyring, appender: Appender, *, officer_id: str, em
     await _changed(keyring, appender, officer_id, "set_email", change, None, STAFF)
 
 
-async def invite(
-    keyring: Keyring, appender: Appender, *, officer_id: str, by: Officer | None = None
-) -> Invited:
-    """A one-time code with which an officer who has no password yet chooses one. Raises ``AccessRefused``."""
+async def invite(keyring: Keyring, appender: Appender, *, officer_id: str) -> Invited:
+    """An operator gives an officer a one-time code to choose a password with. Raises ``AccessRefused``."""
     code, hashed = new_invitation(keyring)
 
-    def judge(facts: Facts, _now: datetime) -> Verdict:
-        officer = facts.get(OFFICERS, officer_id)
-        has_none = officer is None or not officer.password_hash
-        fresh = ALLOWED if has_none or by is None else Refused("second_person_needed")
-        return first_refusal(_known(facts, by, officer_id), fresh)
-
-    def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
+    def change(facts: Facts, now: datetime) -> None:
         facts.put(INVITATIONS, Invitation(hashed, officer_id, now + INVITATION_LIFE, None))
 
-    details = {"act": "invite", "officer": officer_id}
-    needs = [Need(OFFICERS, officer_id), Need(INVITATIONS, hashed)]
-    settled = await administer(keyring, appender, "officer", details, needs, judge, apply, by=by, right=STAFF)
+    settled = await _changed(keyring, appender, officer_id, "invite", change, None, STAFF)
+    return Invited(officer_id, code, settled.receipt.at + INVITATION_LIFE)
+
+
+async def let_in(keyring: Keyring, appender: Appender, *, officer_id: str, by: Officer) -> Invited:
+    """Whom one administrator added, another person lets in, and is told the code: whoever added the officer never knows it. Raises
+    ``AccessRefused``.
+    """
+    code, hashed = new_invitation(keyring)
+
+    def judge(facts: Facts) -> Verdict:
+        officer = facts.get(OFFICERS, officer_id)
+        if officer is None or officer.admitted:
+            return Refused("officer_admitted")
+        return judge_second_person(officer.added_by, by.id)
+
+    def change(facts: Facts, now: datetime) -> None:
+        if (officer := facts.get(OFFICERS, officer_id)) is not None:
+            facts.put(OFFICERS, replace(officer, admitted=True, active=True))
+            facts.put(INVITATIONS, Invitation(hashed, officer_id, now + INVITATION_LIFE, None))
+
+    settled = await _changed(keyring, appender, officer_id, "let_in", change, by, CONFIRM, judge)
     return Invited(officer_id, code, settled.receipt.at + INVITATION_LIFE)
 
 
 async def set_active(
     keyring: Keyring, appender: Appender, *, officer_id: str, active: bool, by: Officer | None = None
 ) -> None:
-    """Suspend or resume; effective from the next batch on every replica. Whom an administrator added is let in by another person.
-    Raises ``AccessRefused``.
+    """Suspend, which ends sessions and invitations too, or resume; effective from the next batch on every replica. Whom somebody
+    over the whole site suspended comes back by such a one only. Raises ``AccessRefused``.
     """
 
     def judge(facts: Facts) -> Verdict:
-        officer = facts.get(OFFICERS, officer_id)
-        return judge_second_person(officer.added_by, by.id) if officer and by and active else ALLOWED
+        officer, own = facts.get(OFFICERS, officer_id), facts.get(OFFICERS, by.id) if by else None
+        if officer is None or not active:
+            return ALLOWED
+        if not officer.admitted:
+            return Refused("second_person_needed")
+        return judge_over_site(own.role) if own and officer.held_by_site else ALLOWED
 
-    def change(facts: Facts, _now: datetime) -> None:
-        if (officer := facts.get(OFFICERS, officer_id)) is not None:
-            facts.put(OFFICERS, replace(officer, active=active))
+    def change(facts: Facts, now: datetime) -> None:
+        officer, own = facts.get(OFFICERS, officer_id), facts.get(OFFICERS, by.id) if by else None
+        if officer is None:
+            return
+        held_by_site = not active and (own is None or own.role in WHOLE_SITE)
+        facts.put(OFFICERS, replace(officer, active=active, held_by_site=held_by_site))
+        if not active:
+            end_sessions(facts, officer_id, now)
+            end_invitations(facts, officer_id, now)
 
-    act, right = ("resume", CONFIRM) if active else ("suspend", STOP)
+    act, right = ("resume", STAFF) if active else ("suspend", STOP)
     await _changed(keyring, appender, officer_id, act, change, by, right, judge)
 
 
@@ -189,6 +222,7 @@ async def appoint(keyring: Keyring, appender: Appender, *, officer_id: str, role
         if (officer := facts.get(OFFICERS, officer_id)) is not None and role in ROLES:
             facts.put(OFFICERS, replace(officer, role=role))
             end_sessions(facts, officer_id, now)
+            end_invitations(facts, officer_id, now)
 
     known = ALLOWED if role in ROLES else Refused("role_unknown")
     await _changed(
@@ -206,15 +240,16 @@ async def _changed(
     right: str,
     judge: Callable[[Facts], Verdict] = lambda _facts: ALLOWED,
     **more: str,
-) -> None:
+) -> Settled[Verdict]:
     needs = [
         Need(OFFICERS, officer_id),
         Need(FACTORS, officer_id),
         Need(TRIES, officer_id),
+        Need(INVITATIONS, officer_id, "officer_id"),
         Need(PASSKEYS, officer_id, "officer_id"),
         Need(SESSIONS, officer_id, "officer_id"),
     ]
-    await administer(
+    return await administer(
         keyring, appender, "officer", {"act": act, "officer": officer_id, **more}, needs,
         lambda facts, _now: first_refusal(_known(facts, by, officer_id), judge(facts)),
         lambda facts, now, _verdict: change(facts, now), by=by, right=right,
@@ -222,11 +257,14 @@ async def _changed(
 
 
 def _known(facts: Facts, by: Officer | None, officer_id: str) -> Verdict:
-    """The officer exists; for an administrator: among those that are the administrator's."""
+    """The officer exists; for an administrator: among those that are the administrator's, and not above."""
     officer = facts.get(OFFICERS, officer_id)
     if by is None:
         return ALLOWED if officer is not None else Refused("officer_unknown")
-    return _over(facts, by, officer.agency_id if officer else None)
+    own = facts.get(OFFICERS, by.id)
+    role = own.role if own else ""
+    over = judge_reach_over(role, by.agency_id, officer.agency_id if officer else None)
+    return over if officer is None else first_refusal(over, judge_rank(role, officer.role))
 
 
 def _over(facts: Facts, by: Officer, agency_id: str | None) -> Verdict:

@@ -18,7 +18,7 @@ from auth.sign_in import (
 )
 from auth.verdict import Verdict
 from exchange.acts import change_own_account, new_recovery_codes
-from exchange.sessions import end_sessions
+from exchange.sessions import end_sessions, strengthen
 from storage.agencies import OFFICERS, SESSIONS
 from storage.database import Database
 from storage.factors import FACTORS, nothing_enrolled
@@ -78,6 +78,7 @@ async def confirm(
             step = step_of(secret, code, factor.last_step, now) or 0
             facts.put(FACTORS, replace(factor, confirmed=True, last_step=step, recovery=hashes))
             end_sessions(facts, officer.id, now, but=officer.session_id)
+            strengthen(facts, officer.session_id)
 
     needs = [Need(FACTORS, officer.id), Need(SESSIONS, officer.id, "officer_id")]
     await change_own_account(keyring, appender, officer, {"act": "confirm_factor"}, needs, judge, apply)

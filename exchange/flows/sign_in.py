@@ -64,13 +64,25 @@ async def sign_in(
 
 
 async def reauthenticate(
-    database: Database, keyring: Keyring, appender: Appender, *, officer: Officer, password: str, code: str
+    database: Database,
+    keyring: Keyring,
+    appender: Appender,
+    attempts: RefusalBudget,
+    *,
+    officer: Officer,
+    password: str,
+    code: str,
 ) -> None:
-    """Before a sensitive act: whoever sits at an open session is its owner. Counted with the sign-ins. Raises ``AccessRefused``."""
+    """Before a sensitive act: whoever sits at an open session is its owner. Counted with the sign-ins. Raises ``AccessRefused`` and
+    ``TooManyRefusals``.
+    """
+    attempts.check(officer.id)
+    attempts.note(officer.id)
     async with database.reading() as reading:
         row = (await OFFICERS.load(reading.raw, "id", [officer.id]))[0]
     matches = await verified(row.password_hash, password)
     await _tried(database, keyring, appender, row, matches, code, "reauthenticate", None)
+    attempts.forgive(officer.id)
 
 
 async def _tried(
@@ -91,15 +103,18 @@ async def _tried(
         tries, factor = facts.get(TRIES, row.id), facts.get(FACTORS, row.id)
         known = shown if factor is None or used is None or used in json.loads(factor.recovery) else unused
         officer, agency = facts.get(OFFICERS, row.id), facts.get(AGENCIES, row.agency_id)
+        if officer is None or officer.password_hash != row.password_hash:
+            known = replace(known, password=False)  # another one was chosen while this one was verified
         passkey = has_passkey(facts, row.id)
         return judge_sign_in(officer, agency, tries, factor, known, now, has_passkey=passkey)
 
     unused = replace(shown, recovery=False)
 
     def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
-        admit(facts, row, session_id, now)
         factor = facts.get(FACTORS, row.id)
-        if factor is not None and asks_for_code(factor, has_passkey=has_passkey(facts, row.id)):
+        asked = asks_for_code(factor, has_passkey=has_passkey(facts, row.id))
+        admit(facts, row, session_id, now, strong=asked)
+        if factor is not None and asked:
             facts.put(FACTORS, _after(factor, shown, used, now))
 
     def count(facts: Facts, now: datetime, verdict: Verdict) -> None:

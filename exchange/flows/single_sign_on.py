@@ -115,7 +115,9 @@ async def come_back(
         fresh = await use_once(transaction, once, datetime.fromtimestamp(begun.until, UTC))
     if not fresh:
         raise AccessRefused("sign_in_unfinished")
-    return await _admitted(database, keyring, appender, party.issuer, identity)
+    # What the provider calls strong is what the operator named.
+    strong = bool(provider.registration.acr)
+    return await _admitted(database, keyring, appender, party.issuer, identity, strong=strong)
 
 
 async def end_at_provider(
@@ -165,7 +167,7 @@ async def _from_whom_was_asked(provider: IdentityProvider, answer: Answer) -> bo
 
 
 async def _admitted(
-    database: Database, keyring: Keyring, appender: Appender, issuer: str, identity: Identity
+    database: Database, keyring: Keyring, appender: Appender, issuer: str, identity: Identity, *, strong: bool
 ) -> SignedIn:
     name = f"{issuer} {identity.subject}"
     async with database.reading() as reading:
@@ -186,7 +188,14 @@ async def _admitted(
         )
 
     def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
-        admit(facts, row, session_of(secret), now, provider_session=f"{issuer} {identity.session}")
+        admit(
+            facts,
+            row,
+            session_of(secret),
+            now,
+            strong=strong,
+            provider_session=f"{issuer} {identity.session}",
+        )
 
     settled = await appender.submit(
         Work(

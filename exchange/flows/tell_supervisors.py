@@ -98,7 +98,8 @@ async def list_alerts(
     """The newest of the own agency, or of all for who is over the whole site. Raises ``AccessRefused``."""
     await demand_right(keyring, appender, by, OVERSEE, kind="officer", act="look_at_alerts")
     async with database.reading() as reading:
-        return await newest_alerts(reading, None if by.role in WHOLE_SITE else by.agency_id, SHOWN)
+        found = await newest_alerts(reading, None if by.role in WHOLE_SITE else by.agency_id, SHOWN)
+    return [alert for alert in found if alert.actor != by.actor]
 
 
 def shown(alert: Alert) -> dict[str, str | None]:

@@ -15,7 +15,7 @@ from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
 from storage.ledger.work import Event, Work
-from storage.limits import forget_seen
+from storage.limits import forget_budgets, forget_seen
 from storage.tickets import USES, TicketUse, overdue_uses, still_open
 from storage.vault import Vault
 
@@ -44,6 +44,7 @@ async def forget_old(database: Database) -> None:
     async with database.transaction() as transaction:
         await forget_used(transaction)
         await forget_seen(transaction)
+        await forget_budgets(transaction)
 
 
 async def _close(keyring: Keyring, appender: Appender, use: TicketUse) -> None:

@@ -210,6 +210,8 @@ async def _fresh_for_tokens(
 
 async def _forget(keyring: Keyring, row: SigningKeyRow) -> None:
     await keyring.forget_site_secret(_secret(row.purpose), row.label)
+    if row.purpose == LEDGER and row.label == ADOPTED:
+        await keyring.forget_site_secret("log-seed", "log-seed")  # where it was adopted from
 
 
 async def _record(

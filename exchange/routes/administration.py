@@ -7,7 +7,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
-from exchange.deps import CurrentOfficer, Wired, current_officer
+from exchange.deps import CurrentOfficer, Wired, clock, current_officer
 from exchange.entrance import Again, shown_again
 from exchange.flows import (
     accept_invitation,
@@ -18,7 +18,6 @@ from exchange.flows import (
     tell_supervisors,
 )
 from exchange.flows.four_eyes import Wanted, shown
-from exchange.flows.run_officers import Invited
 from exchange.schemas import Strict
 
 public = APIRouter(prefix="/v1", tags=["Administrator"])
@@ -55,8 +54,9 @@ class NewProposal(Again):
 async def accept(parts: Wired, body: Acceptance) -> dict[str, Any]:
     """Anyone with a one-time code that an administrator handed over. The username to sign in with."""
     username = await accept_invitation.accept(
-        parts.database, parts.keyring, parts.appender, code=body.code, password=body.password
-    )
+        parts.database, parts.keyring, parts.appender, parts.sign_ins,
+        code=body.code, password=body.password, now=clock(),
+    )  # fmt: skip
     return {"username": username}
 
 
@@ -67,7 +67,7 @@ async def list_officers(parts: Wired, officer: CurrentOfficer) -> dict[str, Any]
     officers = [
         {
             "id": row.id, "username": row.username, "name": row.name, "agency": row.agency_id,
-            "counter": row.counter, "role": row.role, "active": row.active, "invited": not row.password_hash,
+            "counter": row.counter, "role": row.role, "active": row.active, "invited": not row.password_hash, "admitted": row.admitted,
         }
         for row in rows
     ]  # fmt: skip
@@ -75,12 +75,8 @@ async def list_officers(parts: Wired, officer: CurrentOfficer) -> dict[str, Any]
 
 
 @router.post("/officers", status_code=201, operation_id="addOfficer", summary="Add an officer")
-async def add_officer(
-    parts: Wired, officer: CurrentOfficer, body: NewOfficer, response: Response
-) -> dict[str, Any]:
-    """An administrator. The one-time code with which the new officer chooses a password is shown once; it is good once another
-    person has let the officer in (`DELETE /v1/officers/{id}/suspension`).
-    """
+async def add_officer(parts: Wired, officer: CurrentOfficer, body: NewOfficer) -> dict[str, Any]:
+    """An administrator. The new officer waits until another person lets them in (`POST /v1/officers/{id}/admission`)."""
     officer_id = await run_officers.add_officer(
         parts.database,
         parts.keyring,
@@ -94,21 +90,25 @@ async def add_officer(
         email=body.email,
         by=officer,
     )
-    return _invited(
-        await run_officers.invite(parts.keyring, parts.appender, officer_id=officer_id, by=officer), response
-    )
+    return {"officer_id": officer_id}
 
 
 @router.post(
-    "/officers/{officer_id}/invitation", status_code=201, operation_id="inviteOfficer", summary="Another code"
-)
-async def invite(
+    "/officers/{officer_id}/admission", status_code=201, operation_id="admitOfficer", summary="Let an officer in"
+)  # fmt: skip
+async def let_in(
     parts: Wired, officer: CurrentOfficer, officer_id: str, response: Response
 ) -> dict[str, Any]:
-    """An administrator, for an officer who has no password yet."""
-    return _invited(
-        await run_officers.invite(parts.keyring, parts.appender, officer_id=officer_id, by=officer), response
-    )
+    """A supervisor or an administrator, but not who added the officer. The one-time code with which the new officer chooses a password
+    is shown once, and only here.
+    """
+    invited = await run_officers.let_in(parts.keyring, parts.appender, officer_id=officer_id, by=officer)
+    response.headers["Cache-Control"] = "no-store"
+    return {
+        "officer_id": invited.officer_id,
+        "code": invited.code,
+        "expires_at": invited.expires_at.isoformat(),
+    }
 
 
 @router.post(
@@ -125,7 +125,7 @@ async def suspend(parts: Wired, officer: CurrentOfficer, officer_id: str) -> Non
     "/officers/{officer_id}/suspension", status_code=204, operation_id="resumeOfficer", summary="Resume"
 )
 async def resume(parts: Wired, officer: CurrentOfficer, officer_id: str) -> None:
-    """A supervisor or an administrator, but not who added the officer."""
+    """An administrator; whom somebody over the whole site suspended, only such a one."""
     await run_officers.set_active(
         parts.keyring, parts.appender, officer_id=officer_id, active=True, by=officer
     )
@@ -202,12 +202,3 @@ async def administration(parts: Wired, officer: CurrentOfficer, before: int | No
     """
     page = await inspect_acts.acts(parts.database, parts.keyring, parts.appender, by=officer, before=before)
     return {"entries": page.entries, "next": page.next}
-
-
-def _invited(invited: Invited, response: Response) -> dict[str, Any]:
-    response.headers["Cache-Control"] = "no-store"
-    return {
-        "officer_id": invited.officer_id,
-        "code": invited.code,
-        "expires_at": invited.expires_at.isoformat(),
-    }

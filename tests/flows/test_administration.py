@@ -76,27 +76,41 @@ async def test_an_administrator_looks_at_nobody(world: World, role: str) -> None
     assert (entry["type"], entry["result"]["reason"]) == ("readiness", "role_missing")
 
 
-async def test_an_administrator_adds_an_officer_who_chooses_a_password(world: World) -> None:
-    boss = await admin(world, "kepala")
-    added = await boss.at.post(
-        "/v1/officers", json={"username": "pegawai", "name": "Petugas Baru", "counter": "Loket 9"}
+async def added(boss: Admin, **how: str) -> str:
+    """The id of an officer who waits to be let in."""
+    body = {"username": "pegawai", "name": "Petugas Baru", "counter": "Loket 9", **how}
+    answer = await boss.at.post("/v1/officers", json=body)
+    assert answer.status_code == 201, answer.text
+    assert answer.json().keys() == {"officer_id"}  # no code for who adds
+    return str(answer.json()["officer_id"])
+
+
+async def let_in(boss: Admin, officer_id: str) -> str:
+    """The code with which the new officer chooses a password."""
+    answer = await boss.at.post(f"/v1/officers/{officer_id}/admission")
+    assert answer.status_code == 201, answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    return str(answer.json()["code"])
+
+
+async def test_an_officer_is_added_by_one_and_let_in_by_another(world: World) -> None:
+    """A63: nobody alone makes an officer; who lets one in is told the code, who added never."""
+    boss, other = await admin(world, "kepala"), await admin(world, "penyelia", "supervisor")
+    officer_id = await added(boss)
+    alone = await boss.at.post(f"/v1/officers/{officer_id}/admission")
+    assert told(alone) == (403, "BK-1018")
+    assert (await last(world))["result"]["reason"] == "second_person_needed"
+    resumed = await boss.at.client.delete(
+        f"/v1/officers/{officer_id}/suspension", headers={"X-CSRF-Token": boss.at.csrf}
     )
-    assert added.status_code == 201, added.text
-    code = added.json()["code"]
-    assert added.headers["cache-control"] == "no-store"
+    assert told(resumed) == (403, "BK-1018")  # that is no way round
+    code = await let_in(other, officer_id)
+    assert told(await other.at.post(f"/v1/officers/{officer_id}/admission")) == (409, "BK-1008")
     # Without a password nobody signs in, whatever is typed.
     for guess in ("", "nobody has this password", PASSWORD):
         answer = await world.browser().post("/v1/session", json={"username": "pegawai", "password": guess})
         assert told(answer) == (401, "BK-1002")
     accept = {"code": code, "password": NEW_PASSWORD}
-    # Nor with the code alone: another person lets the new one in, not who added it.
-    too_early = await world.client.post("/v1/invitation", json=accept)
-    assert told(too_early) == (401, "BK-1002")
-    address = f"/v1/officers/{added.json()['officer_id']}/suspension"
-    alone = await boss.at.client.delete(address, headers={"X-CSRF-Token": boss.at.csrf})
-    assert told(alone) == (403, "BK-1018")
-    assert (await last(world))["result"]["reason"] == "second_person_needed"
-    await _let_in(world, added.json()["officer_id"])
     weak = await world.client.post("/v1/invitation", json=accept | {"password": "pegawai pegawai"})
     assert told(weak) == (422, "BK-1021")
     accepted = await world.client.post("/v1/invitation", json=accept)
@@ -107,20 +121,10 @@ async def test_an_administrator_adds_an_officer_who_chooses_a_password(world: Wo
     # Once: nobody chooses another one with it.
     again = await world.client.post("/v1/invitation", json=accept | {"password": "sandi orang lain ini"})
     assert told(again) == (403, "BK-1020")
-    assert (await last(world))["result"]["reason"] == "invitation_unknown"
     listed = (await boss.at.get("/v1/officers")).json()["officers"]
     assert [(row["username"], row["role"], row["invited"]) for row in listed] == [
-        ("kepala", "agency_admin", False), ("pegawai", "officer", False), ("penyelia", "supervisor", False),
+        ("kepala", "agency_admin", False), ("penyelia", "supervisor", False), ("pegawai", "officer", False),
     ]  # fmt: skip
-
-
-async def _let_in(world: World, officer_id: str) -> None:
-    """By the agency's supervisor, who needs a second factor for it too."""
-    boss = await admin(world, "penyelia", "supervisor")
-    answer = await boss.at.client.delete(
-        f"/v1/officers/{officer_id}/suspension", headers={"X-CSRF-Token": boss.at.csrf}
-    )
-    assert answer.status_code == 204, answer.text
 
 
 async def test_codes_that_nobody_was_given_leave_nothing(world: World) -> None:
@@ -135,15 +139,11 @@ async def test_codes_that_nobody_was_given_leave_nothing(world: World) -> None:
 
 
 async def test_an_invitation_ends(world: World) -> None:
-    boss = await admin(world, "kepala")
-    added = await boss.at.post(
-        "/v1/officers", json={"username": "pegawai", "name": "Petugas Baru", "counter": "9"}
-    )
+    boss, other = await admin(world, "kepala"), await admin(world, "penyelia", "supervisor")
+    code = await let_in(other, await added(boss))
     async with world.parts.database.transaction() as transaction:
         await transaction.raw.execute("UPDATE invitation SET expires_at = clock_timestamp()")
-    answer = await world.client.post(
-        "/v1/invitation", json={"code": added.json()["code"], "password": NEW_PASSWORD}
-    )
+    answer = await world.client.post("/v1/invitation", json={"code": code, "password": NEW_PASSWORD})
     assert told(answer) == (403, "BK-1020")
     signed = await world.browser().post("/v1/session", json={"username": "pegawai", "password": NEW_PASSWORD})
     assert signed.status_code == 401
@@ -166,7 +166,7 @@ async def test_officers_of_another_agency_are_nobody(world: World) -> None:
             ("POST", "suspension"),
             ("DELETE", "suspension"),
             ("POST", "unlocking"),
-            ("POST", "invitation"),
+            ("POST", "admission"),
         ):
             answer = await boss.at.client.request(
                 method, f"/v1/officers/{officer_id}/{act}", headers={"X-CSRF-Token": boss.at.csrf}
@@ -234,8 +234,6 @@ async def test_a_password_is_reset_by_two(world: World) -> None:
     one, two = await admin(world, "satu"), await admin(world, "dua")
     officer = await world.officer()
     officer_id = await id_of(world, officer)
-    alone = await one.at.post(f"/v1/officers/{officer_id}/invitation")
-    assert told(alone) == (403, "BK-1018")
     proposal = (await _proposed(one, "reset_password", officer_id)).json()["id"]
     approved = await _approved(two, proposal)
     assert told(await officer.get("/v1/services")) == (401, "BK-1001")
@@ -350,8 +348,8 @@ async def test_a_passkey_is_a_second_factor_too(world: World) -> None:
     """For an administrator; and it is taken away with the lost phone, by two."""
     boss = await signed_in(world, "kepala", "agency_admin")
     await enrolled(world, boss)
-    added = await boss.post("/v1/officers", json={"username": "pegawai", "name": "P", "counter": "9"})
-    assert added.status_code == 201, added.text
+    new = await boss.post("/v1/officers", json={"username": "pegawai", "name": "P", "counter": "9"})
+    assert new.status_code == 201, new.text
     one, two = await admin(world, "satu"), await admin(world, "dua")
     proposal = (await _proposed(one, "take_away_factor", await id_of(world, boss))).json()["id"]
     assert (await _approved(two, proposal)).status_code == 200

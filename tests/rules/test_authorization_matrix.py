@@ -69,9 +69,9 @@ listOfficers         ours                401     403      200    200      401   
 addOfficer           another agency's    401     403      404    403      401     401
 addOfficer           nobody's            401     403      404    403      401     401
 addOfficer           ours                401     403      201    403      401     401
-inviteOfficer        another agency's    401     403      404    403      401     401
-inviteOfficer        nobody's            401     403      404    403      401     401
-inviteOfficer        ours                401     403      403    403      401     401
+admitOfficer         another agency's    401     403      404    403      401     401
+admitOfficer         nobody's            401     403      404    403      401     401
+admitOfficer         ours                401     403      409    403      401     401
 unlockOfficer        another agency's    401     403      404    403      401     401
 unlockOfficer        nobody's            401     403      404    403      401     401
 unlockOfficer        ours                401     403      204    403      401     401
@@ -257,7 +257,7 @@ def _call(cast: Cast, operation: str, whose: str) -> tuple[str, str, dict[str, A
     calls: dict[str, tuple[str, str, dict[str, Any]]] = {
         "listOfficers": ("GET", "/v1/officers", {}),
         "addOfficer": ("POST", "/v1/officers", {"json": added}),
-        "inviteOfficer": ("POST", f"{person}/invitation", {}),
+        "admitOfficer": ("POST", f"{person}/admission", {}),
         "unlockOfficer": ("POST", f"{person}/unlocking", {}),
         "suspendOfficer": ("POST", f"{person}/suspension", {}),
         "resumeOfficer": ("DELETE", f"{person}/suspension", {}),

@@ -18,7 +18,7 @@ COMMITS = {
     "storage/migrations/env.py": "Alembic's own runner, which no request reaches",
 }
 # Rows that no judge asks for any more: an hour that is over.
-FORGOTTEN = {"storage/limits.py: DELETE FROM seen"}
+FORGOTTEN = {"storage/limits.py: DELETE FROM seen", "storage/limits.py: DELETE FROM hourly_budget"}
 CLOCKS = {
     "exchange/errors.py": "tells when an hour's budget begins anew",
     "exchange/deps.py": "the clock of the requests",

@@ -18,6 +18,9 @@ def upgrade() -> None:
     op.alter_column("officer", "email", server_default=None)
     op.add_column("officer", sa.Column("added_by", sa.Text(), nullable=False, server_default=""))
     op.alter_column("officer", "added_by", server_default=None)
+    for column, so_far in (("admitted", "true"), ("held_by_site", "false")):
+        op.add_column("officer", sa.Column(column, sa.Boolean(), nullable=False, server_default=so_far))
+        op.alter_column("officer", column, server_default=None)
     op.create_table(
         "reached_days",
         sa.Column("id", sa.Text(), nullable=False),
@@ -44,5 +47,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("alert")
     op.drop_table("reached_days")
-    op.drop_column("officer", "added_by")
+    for column in ("held_by_site", "admitted", "added_by"):
+        op.drop_column("officer", column)
     op.drop_column("officer", "email")

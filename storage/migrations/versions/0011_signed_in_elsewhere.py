@@ -26,10 +26,13 @@ def upgrade() -> None:
     role = op.get_bind().dialect.identifier_preparer.quote(context.config.attributes["app_role"])
     op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON officer_identity TO {role}")
     op.add_column("session", sa.Column("provider_session", sa.Text(), nullable=True))
+    op.add_column("session", sa.Column("strong", sa.Boolean(), nullable=False, server_default="false"))
+    op.alter_column("session", "strong", server_default=None)
     op.create_index("ix_session_provider_session", "session", ["provider_session"])
 
 
 def downgrade() -> None:
     op.drop_index("ix_session_provider_session", "session")
+    op.drop_column("session", "strong")
     op.drop_column("session", "provider_session")
     op.drop_table("officer_identity")
