@@ -1,31 +1,18 @@
-"""Wires everything once. ``create_app`` makes the web application; ``wired`` opens and closes its parts."""
+"""The web application: edge, routes, errors; its parts come from ``exchange.wiring``."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
 from auth.token_self_test import self_test
-from auth.tokens import TokenDesk
 from exchange import errors
-from exchange.background import Background
-from exchange.deps import Parts, clock
+from exchange.deps import clock
 from exchange.edge import Edge
-from exchange.flows import run_site, turn_keys
-from exchange.flows.fetch_client_keys import ClientKeySets
-from exchange.flows.sign_in import ATTEMPTS_PER_MINUTE
-from exchange.guarded import Guarded
-from exchange.loops import start_loops
-from exchange.pages import Pages
-from exchange.pages.views import Site
-from exchange.requirements.catalogue import load_catalogue
 from exchange.routes import (
     administration,
     catalogue,
@@ -41,21 +28,7 @@ from exchange.routes import (
     trail,
 )
 from exchange.settings import Settings, SettingsRefused
-from storage import schema
-from storage.agencies import site as read_site
-from storage.blobs import Blobs
-from storage.database import Database
-from storage.keyring import Keyring, provider_for
-from storage.ledger.log import Appender
-from storage.ledger.publisher import Publisher, open_log
-from storage.ledger.refusals import RefusalBudget
-from storage.vault import Vault
-
-if TYPE_CHECKING:
-    from exchange.identity_provider import IdentityProvider
-
-LOG_NAME = "akses"
-_log = logging.getLogger("berkas.app")
+from exchange.wiring import at_work
 
 
 class Application(FastAPI):
@@ -116,88 +89,6 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-@contextlib.asynccontextmanager
-async def wired(settings: Settings) -> AsyncIterator[Parts]:
-    """Every part, opened in order and closed in reverse. The command line uses it without the web and its loops.
-
-    Raises ``SettingsRefused`` and what the parts raise when they cannot start.
-    """
-    catalogue = load_catalogue()
-    database = Database(_secret(settings, "database_url"))
-    blobs = Blobs(
-        settings.s3_endpoint or "",
-        _secret(settings, "s3_access_key"),
-        _secret(settings, "s3_secret_key"),
-        settings.s3_bucket,
-    )
-    keyring = Keyring(database, provider_for(settings.root_key or ""))
-    background = Background()
-    guarded = Guarded(
-        ports=[int(port) for port in settings.outbound_ports.split(",")],
-        allowed=settings.outbound_allow.split(","),
-        ca_file=settings.outbound_ca_file,
-    )
-    async with contextlib.AsyncExitStack() as stack:
-        stack.push_async_callback(database.close)
-        await keyring.open(clock())
-        await blobs.open()
-        stack.push_async_callback(blobs.close)
-        if settings.mode == "sandbox":
-            await blobs.ensure_bucket()
-        else:
-            await _refuse_unsafe_database(database)
-            await _refuse_another_schema(database)
-        origin = await open_log(database, f"{urlsplit(settings.origin).netloc}/{LOG_NAME}")
-        publisher = Publisher(database, [], at_once=settings.mode == "sandbox")
-        appender = Appender(database, site_trail=keyring.site_trail(), on_commit=publisher.nudge)
-        await run_site.publish_catalogue(
-            database, {code: row.name_id for code, row in catalogue.document_types.items()}
-        )
-        stack.push_async_callback(publisher.stop)
-        await appender.start()
-        stack.push_async_callback(appender.stop)
-        client_keys = ClientKeySets(database, keyring, appender, guarded)
-        stack.push_async_callback(client_keys.stop)
-        stack.push_async_callback(background.stop)
-        await turn_keys.first_keys(database, keyring, appender, clock())
-        rows = await turn_keys.listed(database)
-        keys = await turn_keys.loaded(keyring, rows)
-        publisher.turn(await turn_keys.log_signers(keyring, rows, origin))
-        await publisher.start()
-        async with database.transaction() as transaction:
-            site = await read_site(transaction, settings.site)
-        site_name = site.name if site else "Mal Pelayanan Publik"
-        zone = site.zone if site else "Asia/Makassar"
-        parts = Parts(
-            settings=settings,
-            database=database,
-            keyring=keyring,
-            appender=appender,
-            publisher=publisher,
-            vault=Vault(database, blobs, keyring, site=settings.site),
-            desk=TokenDesk(settings.origin, settings.audience, keys),
-            background=background,
-            sign_ins=RefusalBudget(per_minute=ATTEMPTS_PER_MINUTE),
-            guarded=guarded,
-            client_keys=client_keys,
-            catalogue=catalogue,
-            pages=Pages(Site(site_name, zone)),
-            site_name=site_name,
-            zone=zone,
-            log_origin=origin,
-            provider=_provider(settings) if settings.oidc_issuer else None,
-        )
-        yield parts
-
-
-@contextlib.asynccontextmanager
-async def at_work(settings: Settings) -> AsyncIterator[Parts]:
-    """``wired``, with the loops that send messages and tidy up: what a replica does beside its requests."""
-    async with wired(settings) as parts:
-        start_loops(parts)
-        yield parts
-
-
 def _provider_routes() -> APIRouter:
     """Loaded only for who uses it: what it needs is an extra."""
     try:
@@ -207,42 +98,3 @@ def _provider_routes() -> APIRouter:
             f"BERKAS_OIDC_ISSUER is set and {missing.name} is not installed: pip install 'berkas[oidc]'"
         ) from None
     return oidc.router
-
-
-def _provider(settings: Settings) -> IdentityProvider:
-    from exchange.identity_provider import IdentityProvider, Registration
-
-    return IdentityProvider(
-        Registration(
-            issuer=settings.oidc_issuer,
-            client_id=settings.oidc_client_id,
-            client_secret=_secret(settings, "oidc_client_secret"),
-            redirect_uri=f"{settings.origin}/v1/session/oidc/callback",
-            algorithms=settings.algorithms,
-            acr=tuple(settings.oidc_acr.split()),
-        )
-    )
-
-
-async def _refuse_unsafe_database(database: Database) -> None:
-    """Production does not run on a database that may lose what it acknowledged (DESIGN section 2)."""
-    async with database.transaction() as transaction:
-        for name in ("fsync", "synchronous_commit", "full_page_writes"):
-            if await transaction.raw.fetchval("SELECT current_setting($1)", name) == "off":
-                raise SettingsRefused(f"PostgreSQL runs with {name} off")
-
-
-async def _refuse_another_schema(database: Database) -> None:
-    """Without the newest revision the triggers that keep the log append-only may be missing."""
-    found = await schema.current_revision(database)
-    if found != schema.HEAD:
-        raise SettingsRefused(
-            f"the database is at revision {found or 'none'}, this release needs {schema.HEAD}: run `berkas migrate`"
-        )
-
-
-def _secret(settings: Settings, name: str) -> str:
-    value = getattr(settings, name)
-    if value is None:
-        raise SettingsRefused(f"BERKAS_{name.upper()} is not set")
-    return str(value.get_secret_value())

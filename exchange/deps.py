@@ -40,7 +40,7 @@ _UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Everything that is wired once, by ``exchange.app``."""
+    """Everything that is wired once, by ``exchange.wiring``."""
 
     settings: Settings
     database: Database

@@ -13,7 +13,6 @@ import typer
 
 from auth.sign_in import judge_password
 from auth.verdict import AccessRefused
-from exchange.app import wired
 from exchange.cli import setup
 from exchange.deps import Parts
 from exchange.flows import link_identity, run_officers, run_site
@@ -21,6 +20,7 @@ from exchange.passwords import hash_password
 from exchange.problems import PROBLEMS
 from exchange.reasons import problem_for
 from exchange.settings import Settings, SettingsRefused
+from exchange.wiring import wired
 
 site_app = typer.Typer(no_args_is_help=True, help="Places of service.")
 agency_app = typer.Typer(no_args_is_help=True, help="Participating agencies.")

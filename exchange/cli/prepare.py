@@ -9,11 +9,11 @@ from importlib.metadata import version as installed
 
 import typer
 
-from exchange.app import wired
 from exchange.cli import setup
 from exchange.flows import look_after
 from exchange.problems import PROBLEMS
 from exchange.settings import Settings
+from exchange.wiring import wired
 from storage import schema
 
 VERSION = "0.1.0"

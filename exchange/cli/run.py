@@ -15,13 +15,13 @@ import uvloop
 from fastapi import FastAPI
 
 from exchange import logs
-from exchange.app import create_app, wired
 from exchange.cli import memory, setup
 from exchange.cli.sandbox.facts import banner
 from exchange.cli.sandbox.seed import ensure
 from exchange.cli.stopping import sigterm_is_ctrl_c
 from exchange.edge import Protocol
 from exchange.settings import Settings, SettingsRefused
+from exchange.wiring import wired
 from storage.embedded.services import Services
 
 GRACEFUL_STOP_S = 3  # with the servers' own stop (6 s) below the 10 s that Ctrl-C may take
@@ -94,6 +94,8 @@ def server_config(settings: Settings, app: FastAPI) -> uvicorn.Config:
 
 
 def _serve(settings: Settings) -> None:
+    from exchange.app import create_app  # routes and their models: a fifth of every other command's start
+
     server = uvicorn.Server(server_config(settings, create_app(settings)))
     memory.settle()
     with sigterm_is_ctrl_c():

@@ -13,7 +13,6 @@ from datetime import date
 from functools import cache
 
 import phonenumbers
-from lokal import wilayah
 
 from exchange.requirements.catalogue import DocumentType
 
@@ -200,6 +199,8 @@ def old_region(number: str) -> str | None:
 
 @cache
 def _kecamatan(code: str) -> bool:
+    from lokal import wilayah  # an eighth of a command's start, for a table that most commands never ask
+
     return wilayah.get_wilayah(code) is not None
 
 

@@ -90,7 +90,7 @@ def test_nothing_of_it_is_loaded_unasked(environment: dict[str, str]) -> None:
     code = (
         "import asyncio, sys; sys.modules['joserfc'] = None\n"
         "import exchange.cli.commands\n"
-        "from exchange.app import create_app, wired\n"
+        "from exchange.app import create_app\nfrom exchange.wiring import wired\n"
         "from exchange.settings import Settings\n"
         "async def main():\n"
         "    settings = Settings()\n"

@@ -15,9 +15,9 @@ from auth import key_life
 from auth.keys import Purpose
 from auth.tokens import ACCESS, TokenRefused
 from auth.verdict import AccessRefused
-from exchange.app import at_work
 from exchange.deps import clock
 from exchange.flows import turn_keys
+from exchange.wiring import at_work
 from storage.errors import KeyMissing, OutcomeUnknown
 from storage.ledger.checkpoint import CheckpointRefused, NoteSigner, NoteVerifier
 from storage.ledger.verify import verify

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from auth.scopes import SCOPES
 from exchange.answers import limits_of
-from exchange.app import at_work
 from exchange.flows import tidy_up
 from exchange.limits import Reach
 from exchange.settings import CEILINGS, Settings
+from exchange.wiring import at_work
 from storage.ledger.facts import Facts
 from tests.backend import Backend
 from tests.world import ANSWERS, SERVICE, OfficerAt, World

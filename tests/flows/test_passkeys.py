@@ -11,9 +11,9 @@ import pytest
 
 from auth.passkeys import PASSKEYS_OF_ONE_OFFICER
 from auth.verdict import AccessRefused
-from exchange.app import at_work
 from exchange.entrance import relying_party
 from exchange.flows import passkey_sign_in, run_officers, run_site
+from exchange.wiring import at_work
 from tests.authenticator import (
     EDDSA,
     ES256,

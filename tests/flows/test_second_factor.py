@@ -14,9 +14,9 @@ import pytest
 from auth.sign_in import FIRST_LOCK, LONGEST_LOCK, STEP_S, locked_until, step_of
 from auth.verdict import AccessRefused
 from exchange import sessions
-from exchange.app import at_work
 from exchange.deps import Parts
 from exchange.flows import run_officers, sign_in
+from exchange.wiring import at_work
 from storage.ledger.refusals import RefusalBudget
 from tests.world import PASSWORD, OfficerAt, World
 

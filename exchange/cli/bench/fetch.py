@@ -20,7 +20,6 @@ import asyncpg
 import urllib3
 from minio import Minio
 
-from exchange.app import at_work
 from exchange.cli.bench.back_end import open_back_end
 from exchange.cli.bench.figures import (
     BYTES_PER_MB,
@@ -35,6 +34,7 @@ from exchange.cli.bench.figures import (
 from exchange.cli.bench.load import Call, Generator, Load
 from exchange.cli.bench.people import Citizen, Counter, consenting, open_counter
 from exchange.cli.bench.world import Application, World
+from exchange.wiring import at_work
 
 CONCURRENCIES = (1, 8, 32)
 DPOP_CONCURRENCIES = (8, 32)

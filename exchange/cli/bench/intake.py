@@ -11,11 +11,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from exchange.app import at_work
 from exchange.cli.bench.figures import BYTES_PER_MB, Part, Scale
 from exchange.cli.bench.load import upload
 from exchange.cli.bench.people import DOCUMENT_TYPE, JPEG, enrolled, open_counter
 from exchange.cli.bench.world import World
+from exchange.wiring import at_work
 
 BLOCK_BYTES = 1_048_576
 WARM_UP_BYTES = 300 * 1024

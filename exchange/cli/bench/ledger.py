@@ -17,13 +17,13 @@ from typing import Any
 from auth.tokens import Ticket
 from exchange.acts import caller_details
 from exchange.answers import limits_of
-from exchange.app import at_work
 from exchange.cli.bench.figures import BenchError, Part, Scale, percentile_ms
 from exchange.cli.bench.people import Citizen, Counter, consenting, open_counter
 from exchange.cli.bench.world import World
 from exchange.deps import Parts, clock
 from exchange.flows import fetch as flow
 from exchange.flows import issue_ticket
+from exchange.wiring import at_work
 from storage.ids import new_id
 from storage.ledger.work import Trail, Work
 

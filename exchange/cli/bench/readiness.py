@@ -10,12 +10,12 @@ from typing import Any
 
 import asyncpg
 
-from exchange.app import at_work
 from exchange.cli.bench.figures import Part, Scale, percentile_ms
 from exchange.cli.bench.load import Call, Generator
 from exchange.cli.bench.people import open_counter
 from exchange.cli.bench.world import World
 from exchange.deps import Parts, clock
+from exchange.wiring import at_work
 from storage.ids import new_id
 
 CONCURRENCY = 8

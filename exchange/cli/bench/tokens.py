@@ -14,13 +14,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from auth.client_tokens import verified_proof
 from auth.keys import PURPOSES, KeySet, generate_signing_key
 from auth.tokens import ACCESS, TokenDesk
-from exchange.app import at_work
 from exchange.cli.bench.back_end import BackEnd, open_back_end
 from exchange.cli.bench.figures import Part, Scale
 from exchange.cli.bench.load import Generator
 from exchange.cli.bench.people import open_counter
 from exchange.cli.bench.world import World
 from exchange.deps import clock
+from exchange.wiring import at_work
 
 CONCURRENCY = 8
 ISSUER = "https://berkas.example"

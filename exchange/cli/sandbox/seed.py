@@ -16,7 +16,6 @@ from auth.scopes import SCOPES
 from auth.verdict import AccessRefused
 from exchange import sessions, uploads
 from exchange.answers import limits_of
-from exchange.app import wired
 from exchange.cli.sandbox.client_keys import client_key
 from exchange.cli.sandbox.facts import DRAFT, FACTS, read_draft, read_facts, write_facts
 from exchange.cli.sandbox.families import Citizen, World, sandbox_world
@@ -25,6 +24,7 @@ from exchange.flows import enrol, run_clients, run_officers, run_site, sign_in, 
 from exchange.passwords import hash_password
 from exchange.requirements.numbers import parse_nik
 from exchange.settings import Settings, SettingsRefused
+from exchange.wiring import wired
 
 CLIENTS = 3
 
