@@ -121,7 +121,8 @@ class ClientKeySets:
         is_due = confirmed_at is None or now - confirmed_at >= CONFIRMED_EVERY
         if is_due or changes(known.client, known.keys, found, now):
             await self._kept(known.client, found)
-        return ""
+        # No new one is taken any more: an operator must see it before the old ones are gone.
+        return "too_many_keys" if len(known.keys) >= KEYS_EVER else ""
 
     async def _kept(self, asked: Client, found: Mapping[str, ClientPublicKey]) -> None:
         trail = self._keyring.site_trail()

@@ -79,11 +79,14 @@ async def log_signers(keyring: Keyring, rows: Sequence[SigningKeyRow], origin: s
 
 
 async def known_log_vkeys(database: Database) -> dict[str, str]:
-    """Verifier key (C2SP signed note) -> kid of every key that the ledger ever had, oldest first."""
+    """Verifier key (C2SP signed note) -> kid of the keys that the ledger ever had, oldest first. Not of one that was revoked: what
+    somebody else may have signed proves nothing.
+    """
     async with database.reading() as reading:
         rows = await all_signing_keys(reading)
         origin = await log_origin(reading)
-    return {vkey_of(origin, _raw(row)): row.id for row in rows if row.purpose == LEDGER}
+    ours = [row for row in rows if row.purpose == LEDGER and not row.revoked]
+    return {vkey_of(origin, _raw(row)): row.id for row in ours}
 
 
 def _raw(row: SigningKeyRow) -> bytes:

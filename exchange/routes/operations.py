@@ -51,7 +51,9 @@ async def log_key(parts: Wired) -> Response:
 
 @router.get("/log/vkeys", operation_id="getLogKeys", summary="All verifier keys of the log", tags=["Log"])
 async def log_keys(parts: Wired) -> Response:
-    """One line for each key that the log ever had, oldest first: what was signed with one that is retired can still be checked."""
+    """One line for each key that the log ever had, oldest first: what was signed with one that is retired can still be checked, but not
+    with one that leaked.
+    """
     lines = "".join(f"{vkey}\n" for vkey in await turn_keys.known_log_vkeys(parts.database))
     return PlainTextResponse(lines, headers={"Cache-Control": "public, max-age=60"})
 

@@ -270,3 +270,5 @@ async def test_a_retired_key_of_the_ledger_leaves_no_seed(world: World) -> None:
         )
     living = [row for row in await turn_keys.listed(parts.database) if row.purpose == "ledger"][-1]
     assert [row["kid"] for row in left] == [living.label]
+    listed = await turn_keys.known_log_vkeys(parts.database)
+    assert list(listed.values()) == [living.id]  # what a stolen key signed proves nothing
