@@ -14,7 +14,7 @@ import pytest
 
 from auth.limits import judge_outside_hours, judge_own_mean
 from exchange.answers import limits_of
-from exchange.flows import run_officers, tell_supervisors
+from exchange.flows import run_officers, tell_supervisors, tidy_up
 from exchange.opening import OpeningHours
 from exchange.settings import Settings
 from tests.flows.test_administration import signed_in, told
@@ -185,3 +185,26 @@ async def test_an_enrolment_that_is_stopped_is_told_too(world: World) -> None:
     async with world.parts.database.reading() as reading:
         assert await reading.raw.fetchval("SELECT count(*) FROM alert") == 1
     assert limits_of(world.parts).citizens_per_officer == 1
+
+
+async def test_budgets_of_hours_that_are_over_are_forgotten(world: World) -> None:
+    """Each kind of them, and none of an hour that somebody may still be in."""
+    officer = await world.officer()
+    await _looks(officer, NIKS[0])
+    old = datetime.now(UTC) - timedelta(hours=30)
+    kinds = (
+        "officer:x/{}/citizens",
+        "POLRI@6472/{}/citizens",
+        "officer:x/{}/closed/citizens",
+        "client:y/{}/sequence",
+        "x/{}",
+    )
+    database = world.parts.database
+    async with database.transaction() as transaction:
+        for kind in kinds:
+            row = kind.format(f"{old:%Y-%m-%dT%H}")
+            await transaction.raw.execute("INSERT INTO hourly_budget (id, used) VALUES ($1, 1)", row)
+        before = await transaction.raw.fetchval("SELECT count(*) FROM hourly_budget")
+    await tidy_up.forget_old(database)
+    async with database.reading() as reading:
+        assert await reading.raw.fetchval("SELECT count(*) FROM hourly_budget") == before - len(kinds) > 0
