@@ -182,7 +182,8 @@ def judge_invitation(
     """Once, in time, by an officer who may sign in."""
     if invitation is None or invitation.used_at is not None or now >= invitation.expires_at:
         return Refused("invitation_unknown")
-    return judge_standing(officer, agency, None, now)
+    standing = judge_standing(officer, agency, None, now)
+    return ALLOWED if standing.allowed else Refused("invitation_unknown")
 
 
 def judge_password(password: str, username: str) -> Verdict:

@@ -72,8 +72,10 @@ _ALL = (
        "Minta petugas dengan peran yang sesuai; lihat daftar peran di dokumentasi.",
        "Ask somebody whose role allows it; the documentation lists the roles."),
     _p("BK-1018", 403, "Tindakan ini memerlukan orang kedua", "This takes a second person",
-       "Ajukan melalui POST /v1/proposals, lalu minta administrator lain menyetujuinya.",
-       "Propose it with POST /v1/proposals and have another administrator approve it."),
+       "Ajukan melalui POST /v1/proposals, lalu minta administrator lain menyetujuinya; petugas baru diterima orang lain melalui "
+       "POST /v1/officers/{id}/admission.",
+       "Propose it with POST /v1/proposals and have another administrator approve it; a new officer is let in by somebody else with "
+       "POST /v1/officers/{id}/admission."),
     _p("BK-1019", 403, "Faktor kedua diperlukan untuk administrator", "Administrators need a second factor",
        "Daftarkan passkey melalui POST /v1/session/passkeys/options, atau autentikator melalui POST /v1/session/totp.",
        "Enrol a passkey with POST /v1/session/passkeys/options, or an authenticator with POST /v1/session/totp."),
@@ -111,6 +113,11 @@ _ALL = (
        "Lihat GET /v1/session/passkeys.", "See GET /v1/session/passkeys."),
     _p("BK-1015", 401, "Nonce DPoP diperlukan", "A DPoP nonce is needed",
        "Kirim bukti baru dengan nonce dari kepala DPoP-Nonce.", "Send a new proof with the nonce of the header DPoP-Nonce."),
+    _p("BK-1031", 409, "Keadaan petugas tidak sesuai untuk tindakan ini", "Not in the officer's state",
+       "Lihat `admitted` pada GET /v1/officers: yang belum diterima perlu POST /v1/officers/{id}/admission oleh orang kedua; "
+       "yang sudah diterima dan kehilangan kodenya perlu usulan reset_password.",
+       "See `admitted` in GET /v1/officers: who is not let in yet needs POST /v1/officers/{id}/admission by a second person; who is, and "
+       "lost the code, a proposal of reset_password."),
     _p("BK-2001", 422, "Permintaan tidak sesuai bentuknya", "Malformed request",
        "Periksa setiap anggota dalam `errors`.", "Check each member listed in `errors`."),
     _p("BK-2002", 404, "Warga belum tercatat", "Citizen not enrolled",

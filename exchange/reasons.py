@@ -67,7 +67,7 @@ REASONS: dict[str, str] = {
     "proposal_closed": "BK-1023",
     "role_missing": "BK-1017",
     "second_person_needed": "BK-1018",
-    "officer_admitted": "BK-1008",
+    "officer_admitted": "BK-1031",
     "second_factor_needed": "BK-1019",
     "invitation_unknown": "BK-1020",
     "password_weak": "BK-1021",

@@ -13,6 +13,9 @@ Reference = Annotated[str, StringConstraints(pattern="^sbj_[0-7][0-9A-HJKMNP-TV-
 DOCUMENT_ID = f"d_{_ULID}"
 DocumentId = Annotated[str, StringConstraints(pattern=f"^{DOCUMENT_ID}$")]
 RequestId = Annotated[str, StringConstraints(pattern=f"^cr_{_ULID}$")]
+OfficerId = Annotated[str, StringConstraints(pattern=f"^off_{_ULID}$")]
+ProposalId = Annotated[str, StringConstraints(pattern=f"^pr_{_ULID}$")]
+AgencyId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}@[0-9]{4}$")]
 ConsentId = Annotated[str, StringConstraints(pattern=f"^c_{_ULID}$")]
 
 # Conditions of the catalogue, answered; and who else takes part: references by role.

@@ -89,7 +89,6 @@ class World:
         username = f"{name}.{agency.lower()}"
         with contextlib.suppress(Exception):
             await run_officers.add_officer(
-                self.parts.database,
                 self.parts.keyring,
                 self.parts.appender,
                 username=username,

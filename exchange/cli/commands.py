@@ -29,7 +29,7 @@ app.add_typer(sandbox.app, name="sandbox")
 def run_command() -> None:
     """What cannot be started is one sentence, not a trace."""
     try:
-        app()
+        app(prog_name="berkas")
     except setup.CANNOT_START as refused:
         typer.echo(f"berkas: {setup.sentence(refused)}", err=True)
         sys.exit(1)

@@ -117,7 +117,6 @@ def add_officer(
 
     async def add(parts: Parts) -> str:
         officer_id = await run_officers.add_officer(
-            parts.database,
             parts.keyring,
             parts.appender,
             username=username,

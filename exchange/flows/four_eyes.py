@@ -156,6 +156,8 @@ def _judge(facts: Facts, wanted: Wanted, person: str) -> Verdict:
     ]
     if target is not None and target.role in WHOLE_SITE:
         verdicts.append(judge_right(row.role, GOVERN))
+    if wanted.act == "reset_password" and target is not None and not target.admitted:
+        verdicts.append(Refused("officer_admitted"))
     if wanted.act == "appoint":
         verdicts.append(judge_appointment(row.role, wanted.role))
     return first_refusal(*verdicts)

@@ -66,7 +66,6 @@ def new_invitation(keyring: Keyring) -> tuple[str, str]:
 
 
 async def add_officer(
-    database: Database,
     keyring: Keyring,
     appender: Appender,
     *,
@@ -82,8 +81,6 @@ async def add_officer(
     """Returns the officer's id. An administrator adds officers and supervisors of the own agency; every other role is given by two
     persons. Raises ``AccessRefused`` for a taken username, an unknown agency or role.
     """
-    async with database.reading() as reading:
-        taken = await officer_by_username(reading, username)
     officer_id = new_id("off")
     sealed = _sealed(keyring, officer_id, email)
     # One insider alone must not make an officer and be it: somebody else lets in whom an administrator added.
@@ -105,7 +102,7 @@ async def add_officer(
     def judge(facts: Facts, _now: datetime) -> Verdict:
         verdicts = [
             ALLOWED if role in ROLES else Refused("role_unknown"),
-            ALLOWED if taken is None else Refused("username_taken"),
+            Refused("username_taken") if facts.group(OFFICERS, "username", username) else ALLOWED,
             ALLOWED if facts.get(AGENCIES, agency_id) is not None else Refused("agency_unknown"),
         ]
         if by is not None:
@@ -115,7 +112,7 @@ async def add_officer(
 
     await administer(
         keyring, appender, "officer", {"act": "add", "officer": officer.id, "agency": agency_id, "role": role},
-        [Need(AGENCIES, agency_id), Need(OFFICERS, officer.id)], judge,
+        [Need(AGENCIES, agency_id), Need(OFFICERS, officer.id), Need(OFFICERS, username, "username")], judge,
         lambda facts, _now, _verdict: facts.put(OFFICERS, officer), by=by, right=STAFF,
     )  # fmt: skip
     return officer_id

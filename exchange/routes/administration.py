@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from exchange.deps import CurrentOfficer, Wired, clock, current_officer
 from exchange.entrance import Again, shown_again
@@ -18,7 +18,7 @@ from exchange.flows import (
     tell_supervisors,
 )
 from exchange.flows.four_eyes import Wanted, shown
-from exchange.schemas import Strict
+from exchange.schemas import AgencyId, OfficerId, ProposalId, Strict
 
 public = APIRouter(prefix="/v1", tags=["Administrator"])
 router = APIRouter(prefix="/v1", tags=["Administrator"], dependencies=[Depends(current_officer)])
@@ -39,15 +39,21 @@ class NewOfficer(Strict):
     counter: str = Field(min_length=1, max_length=100)
     role: Role = "officer"
     email: str = Field(default="", max_length=254, pattern=r"^([^@\s]+@[^@\s]+)?$")
-    agency: str | None = Field(default=None, max_length=60)
+    agency: AgencyId | None = None
 
 
 class NewProposal(Again):
     """``target`` is an officer's id; for ``resume_agency`` an agency's. ``role`` only for ``appoint``."""
 
     act: Literal["appoint", "reset_password", "take_away_factor", "resume_agency"]
-    target: str = Field(max_length=60)
+    target: OfficerId | AgencyId
     role: Role | None = None
+
+    @model_validator(mode="after")
+    def _role_where_one_is_given(self) -> NewProposal:
+        if (self.role is not None) != (self.act == "appoint"):
+            raise ValueError("a role belongs to appoint, and to nothing else")
+        return self
 
 
 @public.post("/invitation", operation_id="acceptInvitation", summary="Choose a password")
@@ -78,7 +84,6 @@ async def list_officers(parts: Wired, officer: CurrentOfficer) -> dict[str, Any]
 async def add_officer(parts: Wired, officer: CurrentOfficer, body: NewOfficer) -> dict[str, Any]:
     """An administrator. The new officer waits until another person lets them in (`POST /v1/officers/{id}/admission`)."""
     officer_id = await run_officers.add_officer(
-        parts.database,
         parts.keyring,
         parts.appender,
         username=body.username,
@@ -97,7 +102,7 @@ async def add_officer(parts: Wired, officer: CurrentOfficer, body: NewOfficer) -
     "/officers/{officer_id}/admission", status_code=201, operation_id="admitOfficer", summary="Let an officer in"
 )  # fmt: skip
 async def let_in(
-    parts: Wired, officer: CurrentOfficer, officer_id: str, response: Response
+    parts: Wired, officer: CurrentOfficer, officer_id: OfficerId, response: Response
 ) -> dict[str, Any]:
     """A supervisor or an administrator, but not who added the officer. The one-time code with which the new officer chooses a password
     is shown once, and only here.
@@ -114,7 +119,7 @@ async def let_in(
 @router.post(
     "/officers/{officer_id}/suspension", status_code=204, operation_id="suspendOfficer", summary="Suspend"
 )
-async def suspend(parts: Wired, officer: CurrentOfficer, officer_id: str) -> None:
+async def suspend(parts: Wired, officer: CurrentOfficer, officer_id: OfficerId) -> None:
     """An administrator or the operator, alone: ends every act of this officer with the next request."""
     await run_officers.set_active(
         parts.keyring, parts.appender, officer_id=officer_id, active=False, by=officer
@@ -124,7 +129,7 @@ async def suspend(parts: Wired, officer: CurrentOfficer, officer_id: str) -> Non
 @router.delete(
     "/officers/{officer_id}/suspension", status_code=204, operation_id="resumeOfficer", summary="Resume"
 )
-async def resume(parts: Wired, officer: CurrentOfficer, officer_id: str) -> None:
+async def resume(parts: Wired, officer: CurrentOfficer, officer_id: OfficerId) -> None:
     """An administrator; whom somebody over the whole site suspended, only such a one."""
     await run_officers.set_active(
         parts.keyring, parts.appender, officer_id=officer_id, active=True, by=officer
@@ -134,7 +139,7 @@ async def resume(parts: Wired, officer: CurrentOfficer, officer_id: str) -> None
 @router.post(
     "/officers/{officer_id}/unlocking", status_code=204, operation_id="unlockOfficer", summary="Unlock a name"
 )
-async def unlock(parts: Wired, officer: CurrentOfficer, officer_id: str) -> None:
+async def unlock(parts: Wired, officer: CurrentOfficer, officer_id: OfficerId) -> None:
     """A supervisor or an administrator, for a name that ten failed sign-ins have locked."""
     await run_officers.unlock(parts.keyring, parts.appender, officer_id=officer_id, by=officer)
 
@@ -142,7 +147,7 @@ async def unlock(parts: Wired, officer: CurrentOfficer, officer_id: str) -> None
 @router.post(
     "/agencies/{agency_id}/suspension", status_code=204, operation_id="suspendAgency", summary="Suspend an agency"
 )  # fmt: skip
-async def suspend_agency(parts: Wired, officer: CurrentOfficer, agency_id: str) -> None:
+async def suspend_agency(parts: Wired, officer: CurrentOfficer, agency_id: AgencyId) -> None:
     """The site's administrator or the operator, alone. Its officers, machines, tokens and tickets are refused from the next
     request on.
     """
@@ -175,7 +180,7 @@ async def propose(parts: Wired, officer: CurrentOfficer, body: NewProposal) -> d
 
 @router.post("/proposals/{proposal_id}/approval", operation_id="approve", summary="Approve a proposal")
 async def approve(
-    parts: Wired, officer: CurrentOfficer, proposal_id: str, body: Again, response: Response
+    parts: Wired, officer: CurrentOfficer, proposal_id: ProposalId, body: Again, response: Response
 ) -> dict[str, Any]:
     """Another administrator than proposed it, who gives the password (and code) again. It takes effect at once."""
     await shown_again(parts, officer, body)
@@ -187,7 +192,7 @@ async def approve(
 
 
 @router.post("/proposals/{proposal_id}/rejection", operation_id="reject", summary="Reject a proposal")
-async def reject(parts: Wired, officer: CurrentOfficer, proposal_id: str) -> dict[str, Any]:
+async def reject(parts: Wired, officer: CurrentOfficer, proposal_id: ProposalId) -> dict[str, Any]:
     """Any administrator, also who proposed it."""
     decided = await four_eyes.decide(
         parts.database, parts.keyring, parts.appender, proposal_id=proposal_id, approve=False, by=officer

@@ -55,7 +55,7 @@ class FactTable(Generic[R]):
     ) -> None:
         self.row = row
         self.name = name
-        self.groups = tuple(groups)
+        self.groups = (*groups, *unique)  # what is unique is a group of one at most
         hints = get_type_hints(row)
         self._columns = [(field.name, *_column_type(hints[field.name])) for field in dataclasses.fields(row)]
         self._names = ", ".join(column for column, *_ in self._columns)
@@ -67,7 +67,7 @@ class FactTable(Generic[R]):
                 for column, kind, _, nullable in self._columns
             ),
         )
-        for column in self.groups:
+        for column in groups:
             sa.Index(f"ix_{name}_{column}", self.table.c[column])
         for column in unique:
             sa.Index(f"uq_{name}_{column}", self.table.c[column], unique=True)

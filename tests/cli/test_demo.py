@@ -107,7 +107,7 @@ def test_another_sandbox_on_the_port_is_not_spoken_to(tmp_path: Path, vkey: str)
     """Facts outlive the run that wrote them; who has the port now shows by the key of its log."""
 
     def answer(path: str) -> tuple[int, object]:
-        return 200, f"{vkey}\n" if path == "/log/vkey" else {"status": "ok"}
+        return 200, f"{vkey}\n" if path == "/log/vkeys" else {"status": "ok"}
 
     with stranger(answer) as origin:
         facts = {"origin": origin, "log_vkey": "mine"}

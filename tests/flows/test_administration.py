@@ -31,7 +31,7 @@ class Admin:
 
 async def signed_in(world: World, username: str, role: str, agency: str = "DPMPTSP") -> OfficerAt:
     await run_officers.add_officer(
-        world.parts.database, world.parts.keyring, world.parts.appender, username=username, name="Admin Contoh",
+        world.parts.keyring, world.parts.appender, username=username, name="Admin Contoh",
         agency_id=f"{agency}@{SITE}", counter="Kantor", role=role, password_hash=PASSWORD_HASH,
     )  # fmt: skip
     return await world.signs_in(username, agency)
@@ -105,7 +105,7 @@ async def test_an_officer_is_added_by_one_and_let_in_by_another(world: World) ->
     )
     assert told(resumed) == (403, "BK-1018")  # that is no way round
     code = await let_in(other, officer_id)
-    assert told(await other.at.post(f"/v1/officers/{officer_id}/admission")) == (409, "BK-1008")
+    assert told(await other.at.post(f"/v1/officers/{officer_id}/admission")) == (409, "BK-1031")
     # Without a password nobody signs in, whatever is typed.
     for guess in ("", "nobody has this password", PASSWORD):
         answer = await world.browser().post("/v1/session", json={"username": "pegawai", "password": guess})

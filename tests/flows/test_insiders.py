@@ -40,7 +40,7 @@ async def _without_password(world: World, username: str, role: str) -> str:
     """As the operator invites one: `officer add --invite`."""
     parts = world.parts
     return await run_officers.add_officer(
-        parts.database, parts.keyring, parts.appender, username=username, name="X",
+        parts.keyring, parts.appender, username=username, name="X",
         agency_id=f"DPMPTSP@{SITE}", counter="K", role=role, password_hash="",
     )  # fmt: skip
 
@@ -56,7 +56,7 @@ async def test_whom_the_operator_invited_nobody_else_lets_in(world: World, role:
     boss = await admin(world, "jahat")
     target = await _without_password(world, "situs", role)
     answer = await boss.at.post(f"/v1/officers/{target}/admission")
-    assert told(answer) == ((403, "BK-1017") if role == "site_admin" else (409, "BK-1008"))
+    assert told(answer) == ((403, "BK-1017") if role == "site_admin" else (409, "BK-1031"))
     assert not (await last(world))["result"]["allowed"]
 
 
@@ -272,3 +272,41 @@ async def test_a_retired_key_of_the_ledger_leaves_no_seed(world: World) -> None:
     assert [row["kid"] for row in left] == [living.label]
     listed = await turn_keys.known_log_vkeys(parts.database)
     assert list(listed.values()) == [living.id]  # what a stolen key signed proves nothing
+
+
+async def test_one_name_is_taken_once(world: World) -> None:
+    """Also in one batch; the others are told so, and nothing is poisoned."""
+    boss = await admin(world, "kepala")
+    body = {"username": "kembar", "name": "P", "counter": "9"}
+    answers = await asyncio.gather(*(boss.at.post("/v1/officers", json=body) for _ in range(12)))
+    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 11
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"BK-1008"}
+    assert not [entry for entry in await world.entries() if entry["type"] == "poison"]
+
+
+@pytest.mark.parametrize("odd", ["%00", "off_%00", "..%2f", "off_01jd0000000000000000000000", "x" * 300])
+async def test_odd_ids_reach_no_batch(world: World, odd: str) -> None:
+    officer = await world.officer()
+    before = len(await world.entries())
+    for path in (
+        f"officers/{odd}/suspension",
+        f"officers/{odd}/admission",
+        f"officers/{odd}/unlocking",
+        f"agencies/{odd}/suspension",
+    ):
+        answer = await officer.post(f"/v1/{path}")
+        assert answer.status_code in {404, 422}, (path, answer.text)
+    assert len(await world.entries()) == before
+
+
+async def test_a_role_is_proposed_with_an_appointment_and_nothing_else(world: World) -> None:
+    boss = await admin(world, "kepala")
+    officer_id = await id_of(world, await world.officer())
+    for wrong in ({"act": "reset_password", "role": "supervisor"}, {"act": "appoint"}):
+        answer = await boss.at.post(
+            "/v1/proposals", json={"target": officer_id, "password": PASSWORD, **wrong}
+        )
+        assert told(answer) == (422, "BK-2001")
+    waiting = await added(boss)
+    answer = await _proposed(boss, "reset_password", waiting)
+    assert told(answer) == (409, "BK-1031")  # who is not let in has no password to reset

@@ -95,7 +95,7 @@ async def test_officers(world: World) -> None:
     hashed = await hash_password(PASSWORD)
     for number in range(names):
         await run_officers.add_officer(
-            parts.database, parts.keyring, parts.appender, username=f"petugas-{number}", name="Petugas Contoh",
+            parts.keyring, parts.appender, username=f"petugas-{number}", name="Petugas Contoh",
             agency_id=f"DPMPTSP@{SITE}", counter="9", role="officer", password_hash=hashed,
         )  # fmt: skip
 

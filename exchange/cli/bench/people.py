@@ -100,7 +100,6 @@ async def open_counter(parts: Parts) -> Counter:
         )
     username, password = f"bench.{secrets.token_hex(4)}", secrets.token_urlsafe(16)
     await run_officers.add_officer(
-        parts.database,
         parts.keyring,
         parts.appender,
         username=username,

@@ -109,7 +109,6 @@ class _Making:
         for person, row in zip(self._world.officers, self._draft["officers"], strict=True):
             with _already("username_taken"):
                 await run_officers.add_officer(
-                    parts.database,
                     parts.keyring,
                     parts.appender,
                     username=person.username,
