@@ -153,7 +153,7 @@ async def test_who_may_not_sign_in(world: World, why: str) -> None:
             )
     else:
         await link_identity.unlink(*three, username=officer.username)
-    ended = int(why == "unlinked")
+    ended = int(why in {"unlinked", "officer"})
     await refused(world, await signs_in(world), 403, "BK-1024", sessions_before=1 - ended)
     entry = (await world.entries())[-1]
     reasons = {"locked": "sign_in_locked", "unlinked": "identity_unlinked"}

@@ -172,6 +172,7 @@ async def test_a_commit_that_waits_is_never_cancelled(postgres: PostgresServer, 
         await ledger.appender.start()
         assert (await ledger.appender.submit(noted())).verdict.allowed
         await _reloaded(postgres, "'away'")
+        await _waited_for(postgres.at(postgres.superuser, name))
         began_s = time.monotonic()
         with pytest.raises(OutcomeUnknown):
             await ledger.appender.submit(grant())
@@ -190,6 +191,16 @@ async def test_a_commit_that_waits_is_never_cancelled(postgres: PostgresServer, 
         await _execute(postgres.superuser, "SELECT pg_reload_conf()")
         if database is not None:
             await database.close()
+
+
+async def _waited_for(url: str) -> None:
+    """Until a commit really waits: another process of the server turns that on, some time after the settings say so."""
+    for number in range(50):
+        try:
+            await asyncio.wait_for(_execute(url, f"CREATE TABLE probe_{number} ()"), 0.3)
+        except TimeoutError:
+            return
+    raise AssertionError("no commit waits for the standby")
 
 
 async def _reloaded(postgres: PostgresServer, wanted: str) -> None:
