@@ -18,6 +18,7 @@ import pytest
 import uvloop
 from minio import Minio
 
+from exchange import client_assertions, sessions
 from storage import schema
 from storage.database import Database
 from tests.tripwire import log_tripwire
@@ -132,9 +133,19 @@ def _remove_bucket(store: StoreServer, name: str) -> None:
 
 @pytest.fixture
 async def world(
-    database_url: str, store: StoreServer, bucket_name: str, tmp_path: Path
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    database_url: str,
+    store: StoreServer,
+    bucket_name: str,
+    tmp_path: Path,
 ) -> AsyncIterator[World]:
-    """A served application over a fresh database and bucket, with three agencies."""
+    """A served application over a fresh database and bucket, with three agencies. Hundreds of refusals would wait for their floors: a
+    module that is about them says REAL_FLOORS.
+    """
+    if not getattr(request.module, "REAL_FLOORS", False):
+        monkeypatch.setattr(sessions, "REFUSED_AFTER_S", 0.02)
+        monkeypatch.setattr(client_assertions, "REFUSED_AFTER_S", 0.05)
     async with running_world(
         tmp_path, database_url=database_url, store=store, s3_bucket=bucket_name
     ) as running:

@@ -24,6 +24,8 @@ from tests.conftest import StoreServer
 from tests.key_server import KeyServer, key_server
 from tests.world import World, running_world
 
+REAL_FLOORS = True
+
 
 @dataclass
 class Agency:

@@ -36,6 +36,8 @@ from tests.authenticator import (
 )
 from tests.world import PASSWORD, OfficerAt, World
 
+REAL_FLOORS = True
+
 REFUSED = (401, "BK-1002")
 UNFIT = (422, "BK-1029")
 

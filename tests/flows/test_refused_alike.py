@@ -21,6 +21,7 @@ from exchange.passwords import hash_password
 from tests.backend import Backend
 from tests.world import PASSWORD, SITE, World
 
+REAL_FLOORS = True
 SAMPLES = int(os.environ.get("BERKAS_TIMING_SAMPLES", "8"))
 COMPARED_FROM = 500
 TRIES_OF_A_NAME = 9  # the tenth would lock it

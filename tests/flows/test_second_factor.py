@@ -20,6 +20,7 @@ from exchange.wiring import at_work
 from storage.ledger.refusals import RefusalBudget
 from tests.world import PASSWORD, OfficerAt, World
 
+REAL_FLOORS = True
 # RFC 6238, appendix B (SHA-1), the last six of its eight digits.
 VECTORS = {
     59: "287082",
