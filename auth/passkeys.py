@@ -207,7 +207,7 @@ def verified_assertion(
             credential_current_sign_count=0,  # judged in the batch, against the row as it is then
             require_user_verification=True,
         )
-    except Exception:  # noqa: BLE001 - the same
+    except Exception:  # noqa: BLE001 - whatever a parser says to a stranger's bytes, nobody is signed in by them
         return Refused("passkey_refused")
     return Asserted(verified.new_sign_count, challenge)
 

@@ -14,6 +14,7 @@ import time
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote_plus, urlencode, urlsplit
 
@@ -194,9 +195,9 @@ class IdentityProvider:
                 status, content = answer.status, await _bounded(answer)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _away(type(error).__name__) from None
-        if method == "POST" and status == 400:  # noqa: PLR2004 - RFC 6749 5.2: this code, not this client
+        if method == "POST" and status == HTTPStatus.BAD_REQUEST:  # RFC 6749 5.2: this code, not this client
             raise AccessRefused("sign_in_unfinished")
-        if status != 200:  # noqa: PLR2004
+        if status != HTTPStatus.OK:
             raise _away(f"status {status}")
         try:
             document = json.loads(content.decode())

@@ -102,7 +102,8 @@ class Provider:
         @web.middleware
         async def faulty(request: web.Request, handler: Any) -> web.StreamResponse:
             self.asked.append(request.path)
-            return await self.faults.get(request.path, handler)(request)  # type: ignore[no-any-return]
+            answer: web.StreamResponse = await self.faults.get(request.path, handler)(request)
+            return answer
 
         app = web.Application(middlewares=[faulty])
         app.router.add_get("/.well-known/openid-configuration", self._metadata)

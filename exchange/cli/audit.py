@@ -21,12 +21,16 @@ from storage.database import Database
 app = typer.Typer(no_args_is_help=True, help="The tamper-evident log.")
 
 
+_VKEY = typer.Option(
+    [], help="A verifier key of the log, once for each that it ever had; the sandbox's own are known."
+)
+_CHECKPOINT = typer.Option(None, help="A checkpoint that was kept elsewhere.")
+
+
 @app.command("verify")
 def verify(
-    vkey: list[str] = typer.Option(  # noqa: B008
-        [], help="A verifier key of the log, once for each that it ever had; the sandbox's own are known."
-    ),
-    checkpoint: Path | None = typer.Option(None, help="A checkpoint that was kept elsewhere."),  # noqa: B008
+    vkey: list[str] = _VKEY,
+    checkpoint: Path | None = _CHECKPOINT,
     as_json: bool = typer.Option(False, "--json", help="For programs."),
 ) -> None:
     """Recompute the whole log from the database. Exit code 0 whole, 3 not whole, 1 unreadable."""

@@ -161,7 +161,7 @@ _OTHER = Signer()
 
 def _twice() -> str:
     """Signed as it is: one reader would see the first ``sub``, another the last."""
-    return SIGNER.token(json.dumps(CLAIMS).replace('{"', '{"sub": "another", "', 1).encode())  # type: ignore[arg-type]
+    return SIGNER.token(json.dumps(CLAIMS).replace('{"', '{"sub": "another", "', 1).encode())  # type: ignore[arg-type]  # bytes, not claims: the attack
 
 
 @pytest.mark.parametrize(
