@@ -9,7 +9,7 @@ LOCK = $(UV) pip compile --quiet --universal --generate-hashes --python-version 
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra oidc pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help lock check fmt test bench fuzz timing minio launcher-check environment
+.PHONY: help lock check fmt messages test bench fuzz timing history store-chaos stack minio launcher-check environment
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ fmt: environment ## format the code and repair what the linter can
 	$(BIN)ruff format .
 	$(BIN)ruff check --fix .
 
+messages: environment ## gather new sentences of the pages for translation; then translate what is empty in exchange/pages/locale
+	$(PY) -m tests.pages.gather
+
 test: ## the whole suite, as ./berkas test runs it
 	./berkas test
 
@@ -41,6 +44,16 @@ fuzz: environment ## a million mutated tokens, and a million proofs and assertio
 
 timing: environment ## a thousand refused sign-ins and token requests of each kind: does their time tell them apart? TIMING=... for another number
 	BERKAS_TIMING_SAMPLES=$(or $(TIMING),1000) $(PY) -m pytest -q -s tests/flows/test_refused_alike.py
+
+history: environment ## 20,000 operations on consents at two processes, 200 rounds of each race, every planted bug, 300 walks over the pages; HISTORY=... for another number
+	BERKAS_HISTORY_OPERATIONS=$(or $(HISTORY),20000) $(PY) -m pytest -q -s --show-capture=no tests/flows/test_consent_history.py tests/flows/test_consent_states.py tests/flows/test_citizen_attacks.py
+
+store-chaos: environment ## the store's contract and a store of four nodes whose nodes are killed under load; CHAOS=... seconds for each stage (20)
+	BERKAS_TEST_MINIO=$(or $(BERKAS_TEST_MINIO),$(wildcard $(CACHE)/bin/minio),$(shell command -v minio)) BERKAS_STORE_CHAOS=$(or $(CHAOS),20) \
+		$(PY) -m pytest -q -s --show-capture=no tests/storage/test_store_contract.py tests/flows/test_store_chaos.py
+
+stack: environment ## what deploy/ describes, without containers: nginx, two replicas, worker, PostgreSQL, object store; Ctrl-C stops all
+	PATH="$(CACHE)/bin:$$PATH" $(PY) -m tests.deploy.stack
 
 lock: ## make both lock files anew from pyproject.toml (needs uv; add ARGS=--upgrade for new versions)
 	$(LOCK) $(ARGS) --output-file requirements.lock

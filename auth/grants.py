@@ -19,6 +19,7 @@ from auth.facts import (
     ItemFact,
     RequestFact,
     SessionFact,
+    StoredFact,
     UseFact,
     VersionFact,
 )
@@ -32,6 +33,7 @@ CODE_TRIES = 5
 TRIES_COME_BACK_AFTER = timedelta(hours=24)
 CODE_SENDS_PER_HOUR = 3
 MESSAGES_PER_HOUR = 3
+ONE_TIME_CODE = "otp_registered"
 REDELIVERY_WINDOW = timedelta(seconds=120)
 REDELIVERY_ATTEMPTS = 3
 
@@ -47,7 +49,15 @@ LEGAL_CHANGES: dict[tuple[str, str], str] = {
 }
 # A consent exists from its decision on; one that was refused is evidence and never changes.
 CONSENT_AFTER: dict[str, str] = {"grant_all": "active", "grant_some": "active", "refuse": "refused"}
-CONSENT_CHANGES: dict[tuple[str, str], str] = {("active", "withdraw"): "withdrawn"}
+# Frozen: its citizen said "this is wrong" (art. 41) and it waits for an answer. Ended: whoever could uphold it is gone (a death, a majority).
+CONSENT_CHANGES: dict[tuple[str, str], str] = {
+    ("active", "withdraw"): "withdrawn",
+    ("active", "freeze"): "frozen",
+    ("active", "end"): "ended",
+    ("frozen", "thaw"): "active",
+    ("frozen", "withdraw"): "withdrawn",
+    ("frozen", "end"): "ended",
+}
 
 
 def changed(state: str, act: str) -> str | None:
@@ -114,11 +124,13 @@ def judge_sending(
     """May another one-time code go out? ``challenges`` are all of this citizen, ``of_target`` those for the same request
     or link; ``request`` is None for a trail. No code goes out that could not be tried.
     """
-    if request is not None and (refused := _open_request(request, now)):
+    if request is not None and (refused := _open_link(request, now)):
         return refused
     if tries_left(of_target, now, for_ever=request is not None) == 0:
         return Refused("tries_spent")
-    recent = [challenge for challenge in challenges if now - challenge.sent_at < timedelta(hours=1)]
+    recent = [
+        one for one in challenges if one.method == ONE_TIME_CODE and now - one.sent_at < timedelta(hours=1)
+    ]
     return ALLOWED if len(recent) < CODE_SENDS_PER_HOUR else Refused("codes_spent")
 
 
@@ -134,7 +146,7 @@ def judge_code(
     """One try of a one-time code. ``challenges`` are those of the target: five wrong codes in all end it, however
     many browsers, codes or parallel tries they were spread over. ``live`` is the newest challenge.
     """
-    if request is not None and (refused := _open_request(request, now)):
+    if request is not None and (refused := _open_link(request, now)):
         return refused
     if tries_left(challenges, now, for_ever=request is not None) == 0:
         return Refused("tries_spent")
@@ -173,7 +185,7 @@ def judge_decision(
     """Grant or refuse: once, before the expiry, by the browser that passed the factor."""
     if request is None:
         return Refused("link_unknown")
-    if refused := _open_request(request, now):
+    if refused := _open_link(request, now):
         return refused
     return ALLOWED if factor_passed(challenges, browser, now) else Refused("factor_missing")
 
@@ -186,6 +198,10 @@ def judge_consent(consent: ConsentFact | None, agency_id: str, now: datetime) ->
         return Refused("consent_of_another_agency")
     if consent.state == "withdrawn":
         return Refused("consent_withdrawn")
+    if consent.state == "frozen":
+        return Refused("consent_frozen")
+    if consent.state == "ended":
+        return Refused("consent_ended")
     if consent.state != "active":
         return Refused("consent_refused")
     return ALLOWED if now < consent.valid_until else Refused("consent_expired")
@@ -201,6 +217,21 @@ def judge_version(version: VersionFact | None) -> Verdict:
     if version is None:
         return Refused("version_unknown")
     return ALLOWED if version.state == "ready" else Refused(f"version_{version.state}")
+
+
+def judge_examined(seen: StoredFact, now: StoredFact | None) -> Verdict:
+    """Is the row still the one that was examined? A key that was turned meanwhile makes another row, and so does whoever was first."""
+    if now is None or now.state != seen.state:
+        return Refused("version_changed")
+    same = (now.object_key, now.wrapped_key, now.cipher_sha256, now.sha256, now.cipher_size, now.size) == (
+        seen.object_key, seen.wrapped_key, seen.cipher_sha256, seen.sha256, seen.cipher_size, seen.size,
+    )  # fmt: skip
+    return ALLOWED if same else Refused("version_changed")
+
+
+def judge_people(version: VersionFact | None, read: str) -> Verdict:
+    """Does the paper still name those, and only those, for whom entries were prepared? Whoever it names has one of their own."""
+    return ALLOWED if version is None or version.subjects == read else Refused("subjects_changed")
 
 
 def judge_use(use: UseFact | None, caller: str, now: datetime) -> Verdict:
@@ -233,14 +264,26 @@ def judge_epoch(consent_epoch: int, ticket_epoch: int) -> Verdict:
 
 
 def judge_withdrawal(consent: ConsentFact | None) -> Verdict:
-    """UU 27/2022 art. 40: may be taken back at any time, once."""
+    """UU 27/2022 art. 40: may be taken back at any time, once. What rests on another basis is no consent (art. 20(2))."""
     if consent is None:
         return Refused("consent_unknown")
+    if consent.lawful_basis != "consent":
+        return Refused("not_a_consent")
     return ALLOWED if (consent.state, "withdraw") in CONSENT_CHANGES else Refused("consent_not_active")
+
+
+def judge_link(request: RequestFact | None, now: datetime) -> Verdict:
+    """May somebody prove themselves at this link? ``request`` is None for a citizen's own."""
+    return (request is not None and _open_link(request, now)) or ALLOWED
 
 
 def first_refusal(*verdicts: Verdict) -> Verdict:
     return next((verdict for verdict in verdicts if not verdict.allowed), ALLOWED)
+
+
+def _open_link(request: RequestFact, now: datetime) -> Refused | None:
+    """What is recorded at the counter is decided by no link, whoever found one."""
+    return Refused("assisted_only") if request.mode == "assisted" else _open_request(request, now)
 
 
 def _open_request(request: RequestFact, now: datetime) -> Refused | None:

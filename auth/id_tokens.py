@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,10 +46,11 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who has signed in at the provider, and its name for that session when it gives one (``sid``)."""
+    """Who has signed in at the provider, its name for that session when it gives one (``sid``), and the claim that was asked for."""
 
     subject: str
     session: str
+    claim: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +80,11 @@ def read_id_token(
     nonce: str,
     access_token: str,
     acr: Collection[str],
+    claim: str = "",
     now: datetime,
 ) -> Identity:
     """``key`` is the provider's JWK of ``key_id``, None when there is no such key. ``acr`` are the classes of authentication of which one
-    is required, if any are. Raises ``TokenRefused``.
+    is required, if any are; ``claim`` names a text that must be there. Raises ``TokenRefused``.
     """
     segments = _segments(token, party, _ID_TYPES)
     claims = _verified(token, segments, key)
@@ -94,7 +96,8 @@ def read_id_token(
         raise TokenRefused("at_hash")
     if acr and claims.get("acr") not in acr:
         raise TokenRefused("acr")
-    return Identity(_name(claims, "sub"), _name(claims, "sid") if "sid" in claims else "")
+    session = _name(claims, "sid") if "sid" in claims else ""
+    return Identity(_name(claims, "sub"), session, _text(claims, claim) if claim else "")
 
 
 def read_logout_token(token: str, key: Mapping[str, Any] | None, party: Party, *, now: datetime) -> Ended:

@@ -21,6 +21,11 @@ def judge_reach(citizens: int, limit: int) -> Verdict:
     return ALLOWED if citizens <= limit else Refused("citizens_spent")
 
 
+def judge_codes(sent: int, limit: int) -> Verdict:
+    """How many one-time codes went out in this hour, to whomever (A25). A citizen's own three are judged before."""
+    return ALLOWED if sent < limit else Refused("codes_spent_everywhere")
+
+
 def judge_sequence(followed: int, limit: int) -> Verdict:
     """How many numbers in this hour were the next to one typed before."""
     return ALLOWED if followed <= limit else Refused("numbers_in_sequence")

@@ -1,4 +1,4 @@
-"""Passkeys (WebAuthn Level 3): a challenge that nobody has to remember, what an authenticator signed, and the judges.
+"""Passkeys (WebAuthn Level 3) of officers and citizens: what an authenticator is asked, what it signed, and the judges.
 
 The one door to ``webauthn``, and strict where the library is not: plain CBOR, no attestation that needs certificates, no frame
 of another origin, the user handle, the kind and size of a key.
@@ -6,13 +6,10 @@ of another origin, the user handle, the kind and size of a key.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Protocol
 
 from webauthn import (
@@ -44,14 +41,13 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
+from auth.challenges import CHALLENGE_LIFE_S, SIGN_IN, Challenge, opened
 from auth.plain_cbor import end_of
 from auth.verdict import ALLOWED, Refused, Verdict
 
-CHALLENGE_LIFE_S = 300
 PASSKEYS_OF_ONE_OFFICER = 10
-SIGN_IN = "sign-in"
+PASSKEYS_OF_ONE_CITIZEN = 5
 RSA_BITS = range(2048, 4097)
-_RANDOM_BYTES, _TIME_BYTES = 16, 8
 _ES256 = COSEAlgorithmIdentifier.ECDSA_SHA_256
 _EDDSA = COSEAlgorithmIdentifier.EDDSA
 _RS256 = COSEAlgorithmIdentifier.RSASSA_PKCS1_v1_5_SHA_256
@@ -64,7 +60,7 @@ _HAS_KEY, _HAS_EXTENSIONS = 0x40, 0x80
 
 class PasskeyFact(Protocol):
     @property
-    def officer_id(self) -> str: ...
+    def owner(self) -> str: ...
     @property
     def sign_count(self) -> int: ...
     @property
@@ -83,19 +79,6 @@ class RelyingParty:
 
 
 @dataclass(frozen=True, slots=True)
-class Challenge:
-    """One of ours that came back, and when it ends."""
-
-    raw: bytes
-    until: datetime
-
-    @property
-    def name(self) -> str:
-        """What is remembered of its use."""
-        return self.raw[:_RANDOM_BYTES].hex()
-
-
-@dataclass(frozen=True, slots=True)
 class Registered:
     """``credential_id`` in base64url, ``public_key`` a COSE_Key (RFC 9052 7)."""
 
@@ -111,35 +94,16 @@ class Asserted:
     challenge: Challenge
 
 
-def registration_of(session_id: str) -> str:
-    """The purpose of a challenge: to register in this one session."""
-    return f"register/{session_id}"
-
-
-def new_challenge(key: bytes, purpose: str, now: datetime) -> bytes:
-    """Random, dated and sealed, so that nothing is kept of it until it was used: whoever asks for one grows no table."""
-    until_s = int(now.timestamp()) + CHALLENGE_LIFE_S
-    body = secrets.token_bytes(_RANDOM_BYTES) + until_s.to_bytes(_TIME_BYTES, "big")
-    return body + _seal(key, purpose, body)
-
-
-def opened(key: bytes, purpose: str, challenge: bytes) -> Challenge | None:
-    """None when it is not one of ours for this purpose. Whether it is over is judged with the clock of the batch."""
-    body, seal = challenge[: _RANDOM_BYTES + _TIME_BYTES], challenge[_RANDOM_BYTES + _TIME_BYTES :]
-    if not hmac.compare_digest(seal, _seal(key, purpose, body)):
-        return None
-    until_s = int.from_bytes(body[_RANDOM_BYTES:], "big")
-    return Challenge(challenge, datetime.fromtimestamp(until_s, UTC))
-
-
 def creation_options(
-    party: RelyingParty, challenge: bytes, *, officer_id: str, username: str, known: Sequence[str]
+    party: RelyingParty, challenge: bytes, *, handle: str, username: str, known: Sequence[str]
 ) -> dict[str, Any]:
-    """``PublicKeyCredentialCreationOptionsJSON`` (5.1.9); ``known`` are the credentials that the officer has already."""
+    """``PublicKeyCredentialCreationOptionsJSON`` (5.1.9); ``handle`` is what the passkey will name its owner by (at most 64 bytes),
+    ``known`` are the credentials that they have already.
+    """
     options = generate_registration_options(
         rp_id=party.id,
         rp_name=party.name,
-        user_id=officer_id.encode(),
+        user_id=handle.encode(),
         user_name=username,
         challenge=challenge,
         timeout=CHALLENGE_LIFE_S * 1000,
@@ -189,14 +153,20 @@ def verified_registration(
 
 
 def verified_assertion(
-    party: RelyingParty, key: bytes, sent: Mapping[str, Any], *, public_key: bytes, officer_id: str
+    party: RelyingParty,
+    key: bytes,
+    sent: Mapping[str, Any],
+    *,
+    public_key: bytes,
+    handle: str,
+    purpose: str = SIGN_IN,
 ) -> Asserted | Refused:
-    """What ``navigator.credentials.get`` gave (7.2), by the passkey with this key, of this officer."""
+    """What ``navigator.credentials.get`` gave (7.2), by the passkey with this key, of the owner with this ``handle``."""
     try:
-        challenge = _answered(key, SIGN_IN, sent)
+        challenge = _answered(key, purpose, sent)
         _walk(base64url_to_bytes(sent["response"]["authenticatorData"]))
         whose = base64url_to_bytes(sent["response"]["userHandle"])
-        if challenge is None or whose != officer_id.encode():
+        if challenge is None or whose != handle.encode():
             return Refused("passkey_refused")
         verified = verify_authentication_response(
             credential=dict(sent),
@@ -213,27 +183,32 @@ def verified_assertion(
 
 
 def judge_registration(
-    existing: PasskeyFact | None, own: Sequence[PasskeyFact], shown: Registered | Refused, now: datetime
+    existing: PasskeyFact | None,
+    own: Sequence[PasskeyFact],
+    shown: Registered | Refused,
+    now: datetime,
+    *,
+    most: int = PASSKEYS_OF_ONE_OFFICER,
 ) -> Verdict:
-    """``existing`` is whoever's has the same id, removed ones too; ``own`` are all of this officer."""
+    """``existing`` is whoever's has the same id, removed ones too; ``own`` are all of this owner, who may have ``most``."""
     if isinstance(shown, Refused):
         return shown
     if existing is not None:
         return Refused("passkey_exists")
     if _is_spent(shown.challenge, own, now):
         return Refused("passkey_overdue")
-    if sum(passkey.active for passkey in own) >= PASSKEYS_OF_ONE_OFFICER:
+    if sum(passkey.active for passkey in own) >= most:
         return Refused("passkeys_full")
     return ALLOWED
 
 
 def judge_assertion(
-    passkey: PasskeyFact | None, officer_id: str, shown: Asserted | Refused, now: datetime
+    passkey: PasskeyFact | None, owner: str, shown: Asserted | Refused, now: datetime
 ) -> Verdict:
     """A sign count that does not grow comes from a copy of the authenticator (6.1.1); one that is never counted stays zero."""
     if isinstance(shown, Refused):
         return shown
-    if passkey is None or not passkey.active or passkey.officer_id != officer_id:
+    if passkey is None or not passkey.active or passkey.owner != owner:
         return Refused("passkey_inactive")
     if _is_spent(shown.challenge, [passkey], now):
         return Refused("passkey_replayed")
@@ -250,10 +225,6 @@ def remembered(used: str, challenge: Challenge, now: datetime) -> str:
 
 def _is_spent(challenge: Challenge, passkeys: Sequence[PasskeyFact], now: datetime) -> bool:
     return now >= challenge.until or any(challenge.name in json.loads(one.used) for one in passkeys)
-
-
-def _seal(key: bytes, purpose: str, body: bytes) -> bytes:
-    return hmac.new(key, b"passkey\x00" + purpose.encode() + b"\x00" + body, hashlib.sha256).digest()
 
 
 def _answered(key: bytes, purpose: str, sent: Mapping[str, Any]) -> Challenge | None:

@@ -7,7 +7,9 @@ from auth.verdict import ALLOWED, Refused, Verdict
 SERVE = "serve"
 """The counter's work: enrol, look, take in, ask, fetch."""
 WITHDRAW = "withdraw"
-"""Stop a consent for a citizen who asks for it."""
+"""Record for a citizen what the citizen asks for (a withdrawal, a right), and say that the agency has stopped."""
+RESOLVE = "resolve"
+"""Answer for the agency when a citizen objects or exercises a right (UU 27/2022 art. 53)."""
 OVERSEE = "oversee"
 """See who works where and what the limits stopped."""
 UNLOCK = "unlock"
@@ -20,6 +22,10 @@ STOP = "stop"
 """Suspend, at once and alone: stopping must not wait for a second person."""
 INSPECT = "inspect"
 """Read what administrators did."""
+DESTROY = "destroy"
+"""Approve, as the second person, that papers are destroyed whose time is over (UU 43/2009, UU 27/2022 art. 44)."""
+BREACH = "breach"
+"""Keep the breach register, find whom a breach touched, and tell them."""
 GOVERN = "govern"
 """Agencies, and whoever is put over the whole site."""
 
@@ -27,11 +33,11 @@ GOVERN = "govern"
 ROLES: dict[str, frozenset[str]] = {
     "officer": frozenset({SERVE, WITHDRAW}),
     "supervisor": frozenset({SERVE, WITHDRAW, OVERSEE, UNLOCK, CONFIRM}),
-    "agency_admin": frozenset({OVERSEE, UNLOCK, STAFF, CONFIRM, STOP, INSPECT}),
-    "dpo": frozenset({WITHDRAW, OVERSEE, INSPECT}),
+    "agency_admin": frozenset({OVERSEE, UNLOCK, STAFF, CONFIRM, STOP, INSPECT, DESTROY}),
+    "dpo": frozenset({WITHDRAW, RESOLVE, OVERSEE, INSPECT, BREACH, DESTROY}),
     "auditor": frozenset({OVERSEE, INSPECT}),
     "operator": frozenset({OVERSEE, UNLOCK, STOP}),
-    "site_admin": frozenset({OVERSEE, UNLOCK, STAFF, CONFIRM, STOP, INSPECT, GOVERN}),
+    "site_admin": frozenset({OVERSEE, UNLOCK, STAFF, CONFIRM, STOP, INSPECT, GOVERN, BREACH}),
 }
 AT_THE_COUNTER = frozenset({"officer", "supervisor"})
 WHOLE_SITE = frozenset({"auditor", "operator", "site_admin"})

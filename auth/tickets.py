@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from auth.legal_bases import BY_LAW, CONSENT
 from auth.token_checks import Profile, TokenRefused, check_jkt
 
 MAX_DOCUMENTS = 50
@@ -35,13 +36,16 @@ _MAX_COUNT = 2**31
 _NEEDED = frozenset({"iss", "aud", "jti", "iat", "nbf", "exp", "sub"}) | frozenset(
     {"agency", "purpose", "consent", "docs", "max_uses_per_doc"}
 )
-_ALLOWED = _NEEDED | {"act", "cnf", "client_id", "application_no"}
+_ALLOWED = _NEEDED | {"act", "cnf", "client_id", "application_no", "lawful_basis"}
 _DOC_MEMBERS = frozenset({"id", "ver", "type", "sha256", "size", "media"})
+ORIGINAL, REDACTED = "original", "redacted"
+# How a paper leaves when it is not the original; what is absent in a ticket is the original.
+COPIED = frozenset({"stamped", "burned_in", REDACTED})
 
 
 @dataclass(frozen=True, slots=True)
 class TicketDocument:
-    """One document version. ``sha256`` (64 hex digits) and ``size`` (bytes) are of the stored source."""
+    """One document version. ``sha256`` (64 hex digits) and ``size`` (bytes) are of the stored source, whatever ``rendition`` leaves."""
 
     id: str
     ver: int
@@ -49,6 +53,7 @@ class TicketDocument:
     sha256: str
     size: int
     media: str
+    rendition: str = ORIGINAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +79,7 @@ class TicketClaims:
     application_no: str | None = None
     client_id: str | None = None
     cnf_jkt: str | None = None
+    lawful_basis: str = CONSENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +102,7 @@ def ticket_members(claims: TicketClaims) -> dict[str, Any]:
         "act": {name: value for name, value in act.items() if value is not None} or None,
         "purpose": claims.purpose,
         "application_no": claims.application_no,
+        "lawful_basis": None if claims.lawful_basis == CONSENT else claims.lawful_basis,
         "consent": {"id": claims.consent_id, "rev": claims.consent_rev, "sha256": claims.consent_sha256},
         "docs": [
             {
@@ -105,6 +112,7 @@ def ticket_members(claims: TicketClaims) -> dict[str, Any]:
                 "sha256": doc.sha256,
                 "size": doc.size,
                 "media": doc.media,
+                **({} if doc.rendition == ORIGINAL else {"rendition": doc.rendition}),
             }
             for doc in claims.docs
         ],
@@ -141,7 +149,18 @@ def read_ticket(claims: Mapping[str, Any]) -> Ticket:
         else None,
         client_id=client_id,
         cnf_jkt=jkt,
+        lawful_basis=_basis(claims),
     )
+
+
+def _basis(claims: Mapping[str, Any]) -> str:
+    """Consent is not written: what is absent is the strictest."""
+    if "lawful_basis" not in claims:
+        return CONSENT
+    basis = claims["lawful_basis"]
+    if not isinstance(basis, str) or basis not in BY_LAW:
+        raise TokenRefused("ticket_basis")
+    return basis
 
 
 _Holder = tuple[str | None, str | None, str | None, str | None, str | None]
@@ -167,7 +186,10 @@ def _holder(claims: Mapping[str, Any]) -> _Holder:
 def _documents(value: Any) -> tuple[TicketDocument, ...]:
     if not isinstance(value, list | tuple) or not 1 <= len(value) <= MAX_DOCUMENTS:
         raise TokenRefused("ticket_docs")
-    documents = tuple(_document(_object(member, _DOC_MEMBERS, "ticket_docs")) for member in value)
+    documents = tuple(
+        _document(_object(member, _DOC_MEMBERS, "ticket_docs", optional=frozenset({"rendition"})))
+        for member in value
+    )
     if len({(document.id, document.ver) for document in documents}) != len(documents):
         raise TokenRefused("ticket_docs")
     return documents
@@ -181,7 +203,17 @@ def _document(doc: Mapping[str, Any]) -> TicketDocument:
         sha256=_text(doc["sha256"], _SHA256, "ticket_docs"),
         size=_number(doc["size"], 1, _MAX_SIZE_BYTES, "ticket_docs"),
         media=_text(doc["media"], _MEDIA, "ticket_docs"),
+        rendition=_rendition(doc),
     )
+
+
+def _rendition(doc: Mapping[str, Any]) -> str:
+    if "rendition" not in doc:
+        return ORIGINAL
+    rendition = doc["rendition"]
+    if not isinstance(rendition, str) or rendition not in COPIED:
+        raise TokenRefused("ticket_docs")
+    return rendition
 
 
 def _object(

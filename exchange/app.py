@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, FastAPI
@@ -15,17 +16,31 @@ from exchange.deps import clock
 from exchange.edge import Edge
 from exchange.routes import (
     administration,
+    assistance,
+    breaches,
     catalogue,
+    citizen_passkeys,
     consent,
+    contacts,
     counter,
+    deaths,
     delivery,
+    destructions,
+    family,
+    holds,
     intake,
     oauth,
     operations,
+    own_rights,
+    packages,
     papers,
     passkeys,
+    preview,
+    rights,
     session,
     trail,
+    verify,
+    voids,
 )
 from exchange.settings import Settings, SettingsRefused
 from exchange.wiring import at_work
@@ -75,26 +90,41 @@ def create_app(settings: Settings) -> FastAPI:
         passkeys.router,
         administration.public,
         administration.router,
+        breaches.router,
         counter.router,
+        rights.router,
+        contacts.router,
+        deaths.router,
+        voids.router,
         intake.router,
+        family.router,
+        holds.router,
+        destructions.router,
         papers.router,
+        assistance.router,
         delivery.router,
+        packages.router,
         consent.router,
+        preview.router,
         trail.router,
+        own_rights.router,
+        citizen_passkeys.router,
+        verify.router,
         operations.router,
         *([operations.sandbox] if sandbox else []),
-        *([_provider_routes()] if settings.oidc_issuer else []),
+        *([_extra_routes("oidc", "BERKAS_OIDC_ISSUER")] if settings.oidc_issuer else []),
+        *([_extra_routes("inapas", "BERKAS_INAPAS_ISSUER")] if settings.inapas_issuer else []),
     ):
         app.include_router(router)
     return app
 
 
-def _provider_routes() -> APIRouter:
+def _extra_routes(name: str, setting: str) -> APIRouter:
     """Loaded only for who uses it: what it needs is an extra."""
     try:
-        from exchange.routes import oidc
+        router: APIRouter = importlib.import_module(f"exchange.routes.{name}").router
     except ModuleNotFoundError as missing:
         raise SettingsRefused(
-            f"BERKAS_OIDC_ISSUER is set and {missing.name} is not installed: pip install 'berkas[oidc]'"
+            f"{setting} is set and {missing.name} is not installed: pip install 'berkas[oidc]'"
         ) from None
-    return oidc.router
+    return router

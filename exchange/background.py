@@ -15,15 +15,23 @@ class Background:
 
     def __init__(self) -> None:
         self._loops: list[asyncio.Task[None]] = []
+        self._endings: list[Callable[[], Awaitable[Any]]] = []
 
     def repeat(self, work: Callable[[], Awaitable[Any]], period_s: float) -> None:
-        """Run ``work`` every ``period_s`` seconds; a failure is logged and the loop goes on."""
-        self._loops.append(asyncio.create_task(_repeat(work, period_s)))
+        """Run ``work`` every ``period_s`` seconds; a failure is logged and the loop goes on. The task is named after it."""
+        name = getattr(work, "__qualname__", type(work).__name__)
+        self._loops.append(asyncio.create_task(_repeat(work, period_s), name=name))
+
+    def at_end(self, ending: Callable[[], Awaitable[Any]]) -> None:
+        """What is called once the loops have stopped."""
+        self._endings.append(ending)
 
     async def stop(self) -> None:
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
+        for ending in self._endings:
+            await ending()
 
 
 async def _repeat(work: Callable[[], Awaitable[Any]], period_s: float) -> None:

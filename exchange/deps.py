@@ -7,7 +7,7 @@ ledger. What a known caller may do is judged in the flow, live.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
@@ -19,13 +19,17 @@ from auth.links import browser_hash, form_token
 from auth.tokens import TokenDesk
 from auth.verdict import AccessRefused
 from exchange.background import Background
+from exchange.copies import Copies
+from exchange.factors import CitizenIdentity
 from exchange.flows.fetch_client_keys import ClientKeySets
 from exchange.guarded import Guarded
 from exchange.pages import Pages
+from exchange.pages.languages import ASKED_AS, Language, language_named, language_of
 from exchange.requirements.catalogue import Catalogue
 from exchange.sessions import officer_of
 from exchange.settings import Settings
 from storage.database import Database
+from storage.inspection import Gate
 from storage.keyring import Keyring
 from storage.ledger.log import Appender
 from storage.ledger.publisher import Publisher
@@ -48,9 +52,12 @@ class Parts:
     appender: Appender
     publisher: Publisher
     vault: Vault
+    gate: Gate | None
     desk: TokenDesk
+    copies: Copies
     background: Background
     sign_ins: RefusalBudget
+    verifications: RefusalBudget
     guarded: Guarded
     client_keys: ClientKeySets
     catalogue: Catalogue
@@ -59,6 +66,7 @@ class Parts:
     zone: str
     log_origin: str
     provider: IdentityProvider | None
+    citizen_identity: CitizenIdentity | None
 
 
 def parts_of(request: Request) -> Parts:
@@ -69,6 +77,15 @@ def parts_of(request: Request) -> Parts:
 async def _wired(request: Request) -> Parts:
     """``async``, like every dependency here: FastAPI would send a plain function through a thread."""
     return parts_of(request)
+
+
+def translated(parts: Parts, language: Language) -> Parts:
+    """The same parts, whose pages speak ``language``: a page and all that is looked up for it take it from there."""
+    return replace(parts, pages=parts.pages.into(language))
+
+
+async def _translated(request: Request) -> Parts:
+    return translated(parts_of(request), language_of(request.query_params, request.cookies))
 
 
 def clock() -> datetime:
@@ -96,6 +113,11 @@ def begun_cookie(settings: Settings) -> str:
     return "__Host-berkas-sso" if settings.secure else "berkas-sso"
 
 
+def identity_cookie(settings: Settings) -> str:
+    """For which link a citizen went to prove themselves elsewhere."""
+    return "__Host-berkas-inapas" if settings.secure else "berkas-inapas"
+
+
 async def current_officer(request: Request) -> Officer:
     """The signed-in officer. Raises ``AccessRefused``; a changing call needs ``X-CSRF-Token`` too."""
     parts = parts_of(request)
@@ -107,6 +129,16 @@ async def current_officer(request: Request) -> Officer:
     return await officer_of(parts.database, session_of(secret), now=clock())
 
 
+async def officer_here(request: Request) -> Officer | None:
+    """Whoever is signed in as an officer in this browser, on a page of citizens. A cookie that opens nothing any more is none."""
+    parts = parts_of(request)
+    secret = request.cookies.get(session_cookie(parts.settings), "")
+    try:
+        return await officer_of(parts.database, session_of(secret), now=clock()) if secret else None
+    except AccessRefused:
+        return None
+
+
 def authorization_of(request: Request) -> str:
     """Empty when there is none, or several: which of them was meant is not for us to choose."""
     sent = request.headers.getlist("authorization")
@@ -115,11 +147,14 @@ def authorization_of(request: Request) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """The citizen's browser: ``cookie`` is its own random value, ``hash`` what is kept of it."""
+    """The citizen's browser: ``cookie`` is its own random value, ``hash`` what is kept of it. ``chose`` is the language that
+    the address names (``?lang=``): it is remembered, and goes on to the next address.
+    """
 
     cookie: str
     hash: str
     is_new: bool
+    chose: Language | None = None
 
 
 async def browser_of(request: Request) -> Browser:
@@ -128,13 +163,16 @@ async def browser_of(request: Request) -> Browser:
     is_new = len(cookie) < 32  # noqa: PLR2004 - shorter than any that we gave
     if is_new:
         cookie = secrets.token_urlsafe(32)
-    return Browser(cookie, browser_hash(parts.keyring.site("one-time-code"), cookie), is_new)
+    chose = language_named(request.query_params.get(ASKED_AS))
+    return Browser(cookie, browser_hash(parts.keyring.site("one-time-code"), cookie), is_new, chose)
 
 
 def form_token_for(parts: Parts, browser: Browser, purpose: str) -> str:
     return form_token(parts.keyring.site("one-time-code"), browser.hash, purpose)
 
 
+OfficerHere = Annotated[Officer | None, Depends(officer_here)]
 CurrentOfficer = Annotated[Officer, Depends(current_officer)]
 Wired = Annotated[Parts, Depends(_wired)]
+Translated = Annotated[Parts, Depends(_translated)]
 CitizenBrowser = Annotated[Browser, Depends(browser_of)]

@@ -23,7 +23,10 @@ from storage.ids import ulid
 PLAIN_BODY_LIMIT_BYTES = 65_536
 PLAIN_BODY_LIMIT_S = 10.0
 HEAD_LIMIT_BYTES = 65_536  # the longest ticket takes 16 KB
-_INTAKE = b"/v1/subjects/"
+_INTAKE = (b"/v1/subjects/", b"/documents")
+# A receipt that somebody wants checked, with the form around it; the route knows the file's own limit.
+VERIFY_BODY_LIMIT_BYTES = 212_992
+_VERIFY = b"/verify"
 
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -147,10 +150,15 @@ class Edge:
                 _log.handle(RequestRecord(members))
 
 
+def _is_intake(path: bytes) -> bool:
+    return path.startswith(_INTAKE[0]) and path.endswith(_INTAKE[1])
+
+
 def _limited(scope: Scope, receive: Receive) -> Receive:
     """Cut off a plain body that is longer than any JSON we take (413), or slower than any honest client (408)."""
-    if scope["method"] in {"GET", "HEAD"} or scope["raw_path"].startswith(_INTAKE):
+    if scope["method"] in {"GET", "HEAD"} or _is_intake(scope["raw_path"]):
         return receive
+    limit_bytes = VERIFY_BODY_LIMIT_BYTES if scope["raw_path"] == _VERIFY else PLAIN_BODY_LIMIT_BYTES
     taken = 0
     until_s = time.monotonic() + PLAIN_BODY_LIMIT_S
     whole = False
@@ -166,7 +174,7 @@ def _limited(scope: Scope, receive: Receive) -> Receive:
             raise HTTPException(408, headers={"Connection": "close"}) from None
         taken += len(message.get("body", b""))
         whole = not message.get("more_body", False)
-        if taken > PLAIN_BODY_LIMIT_BYTES:
+        if taken > limit_bytes:
             raise HTTPException(413, headers={"Connection": "close"})
         return message
 

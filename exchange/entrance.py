@@ -39,6 +39,26 @@ class Assertion(FromBrowser):
     response: Signed
 
 
+# Room for an RSA key and a long credential id; certificates are not read anyway.
+Attestation = Annotated[str, StringConstraints(pattern=BASE64URL, max_length=8192)]
+
+
+class Made(FromBrowser):
+    """``AuthenticatorAttestationResponseJSON``."""
+
+    client_data: Bytes = Field(alias="clientDataJSON")
+    attestation_object: Attestation = Field(alias="attestationObject")
+
+
+class Registration(FromBrowser):
+    """``RegistrationResponseJSON``: what ``navigator.credentials.create`` gives."""
+
+    id: CredentialId
+    raw_id: CredentialId = Field(alias="rawId")
+    type: Literal["public-key"]
+    response: Made
+
+
 class Again(Strict):
     """Who sits at an open session shows once more that it is theirs: by the password and, where there is a second factor, a code,
     or by a passkey (an answer to ``POST /v1/session/passkey/options``).

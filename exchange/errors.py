@@ -18,8 +18,11 @@ from starlette.exceptions import HTTPException
 
 from auth.tokens import TokenRefused
 from auth.verdict import AccessRefused
+from exchange.copies import CopyBusy, CopyFailed
 from exchange.pages import CONTENT_SECURITY_POLICY
 from exchange.pages import views as pages
+from exchange.pages.languages import language_of
+from exchange.pages.officer_views import SignInProblemPage
 from exchange.passwords import SignInBusy
 from exchange.problems import PROBLEMS, Problem
 from exchange.reasons import problem_for
@@ -35,15 +38,20 @@ TABLE: dict[type[Exception], str] = {
     TokenRefused: "BK-4001",
     SignInBusy: "BK-5006",
     NumberError: "BK-2003",
+    CopyFailed: "BK-4021",
+    CopyBusy: "BK-4022",
     NotRequired: "BK-2031",
     storage_errors.StorageError: "BK-9001",
     storage_errors.DocumentMissing: "BK-5004",
     storage_errors.SealBroken: "BK-5004",
     storage_errors.StoreUnavailable: "BK-5002",
     storage_errors.UploadBroken: "BK-3004",
+    storage_errors.GateBusy: "BK-5021",
+    storage_errors.ScannerUnavailable: "BK-5022",
     storage_errors.DatabaseUnavailable: "BK-5001",
     storage_errors.CommitUnknown: "BK-5005",
     storage_errors.KeyMissing: "BK-4004",
+    storage_errors.RootKeyAway: "BK-5011",
     storage_errors.LedgerUnavailable: "BK-5003",
     storage_errors.ClockWentBack: "BK-5003",
     storage_errors.LedgerHalted: "BK-5003",
@@ -71,12 +79,13 @@ _TOKEN_ERRORS = {
     "BK-1012": "insufficient_scope",
     "BK-1015": "use_dpop_nonce",
 }
-# What is not counted by the hour of the clock: the oldest of three messages is an hour old after an hour at most.
-_RETRY_S = {"messages_spent": 3_600}
+# What is not counted by the hour of the clock: the oldest of three messages is an hour old after an hour at most, of three contacts
+# a day old after a day.
+_RETRY_S = {"messages_spent": 3_600, "contacts_spent": 86_400}
 # A body that is refused unread is not read to its end either.
 _LARGE_BODY_BYTES = 65_536
 # Where people come with a phone: they read a page, with the status of the problem and its number.
-_CITIZENS = ("/p/", "/w/")
+_CITIZENS = ("/p/", "/w/", "/verify")
 # Officers come here from another site, with a browser: a page too, when that is what it asks for.
 _SIGN_IN = "/v1/session/oidc"
 _PAGES: dict[str, pages.Problem] = {"BK-5005": "outcome_unknown"}
@@ -158,12 +167,13 @@ def _challenge(problem: Problem, origin: str) -> str | None:
 def _problem_page(request: Request, problem: Problem, request_id: str) -> str:
     """The same for a citizen: no code and no member names, but what happened to the last step, and the number to tell."""
     what = _PAGES.get(problem.code) or _PAGES_BY_STATUS.get(problem.status, "unreadable")
-    return str(request.app.state.parts.pages.problem(pages.ProblemPage(what, incident=request_id)))
+    theirs = request.app.state.parts.pages.into(language_of(request.query_params, request.cookies))
+    return str(theirs.problem(pages.ProblemPage(what, incident=request_id)))
 
 
 def _sign_in_page(request: Request, problem: Problem, request_id: str) -> str:
     words = (problem.title, problem.remedy, problem.title_en, problem.remedy_en)
-    view = pages.SignInProblemPage(problem.code, *words, again=_SIGN_IN, incident=request_id)
+    view = SignInProblemPage(problem.code, *words, again=_SIGN_IN, incident=request_id)
     return str(request.app.state.parts.pages.sign_in_problem(view))
 
 

@@ -8,13 +8,22 @@ from datetime import date
 from auth.callers import Caller
 from auth.verdict import AccessRefused
 from exchange.requirements.catalogue import Catalogue, DocumentType, Service
-from exchange.requirements.numbers import bare, is_nik
+from exchange.requirements.numbers import (
+    FAMILY_CARD,
+    NUMBERED_BY_THING,
+    CheckedNumber,
+    NumberError,
+    bare,
+    check_about,
+    check_number,
+    is_nik,
+)
 from exchange.requirements.rules import Evaluation, Paper, evaluate
 from exchange.requirements.things import THINGS
 from exchange.requirements.vocabulary import ROLES
 from storage.agencies import offered_services
 from storage.database import Database
-from storage.documents import DocumentVersion, held_versions, things_of
+from storage.documents import DocumentVersion, readable_or_not, things_of
 from storage.keyring import Keyring
 from storage.subjects import nik_index_of
 
@@ -54,6 +63,29 @@ async def is_own_nik(database: Database, keyring: Keyring, subject_ref: str, num
     return index is not None and index == keyring.nik_index(bare(number))
 
 
+async def numbered(
+    database: Database,
+    keyring: Keyring,
+    subject_ref: str,
+    kind: DocumentType,
+    number: str | None,
+    about: str | None,
+    today: date,
+) -> tuple[CheckedNumber | None, str | None]:
+    """Number and thing of the paper, checked by its type. Whose NIK it is, the intake judges and puts on record. Raises ``NumberError``."""
+    checked = None
+    if number:
+        own = kind.code == FAMILY_CARD and await is_own_nik(database, keyring, subject_ref, number)
+        checked = check_number(kind, number, today=today, nik=number if own else None)
+    thing = check_about(kind, about) if about else None
+    if checked is not None and kind.code in NUMBERED_BY_THING:
+        plate_or_nop = check_about(kind, checked.normalised)
+        if thing not in {None, plate_or_nop}:
+            raise NumberError("differs_from_number", "about")
+        thing = plate_or_nop
+    return checked, thing
+
+
 async def check_own_number(
     database: Database, keyring: Keyring, subject_ref: str, document_type: DocumentType, number: str | None
 ) -> None:
@@ -78,7 +110,7 @@ async def evaluated(
     roles = {**{role: list(refs) for role, refs in parties.items()}, "applicant": [subject_ref]}
     everybody = sorted({ref for refs in roles.values() for ref in refs})
     async with database.reading() as reading:
-        versions = await held_versions(reading, everybody)
+        versions = await readable_or_not(reading, everybody)
         about = await things_of(
             reading, [version.document_id for version in versions if version.about is not None]
         )
@@ -108,4 +140,6 @@ def as_paper(version: DocumentVersion, about: str | None = None) -> Paper:
         about=about,
         stale_event=version.stale_event,
         provenance=version.provenance,
+        taken_by=version.taken_by,
+        quarantined=version.state == "quarantined",
     )

@@ -1,4 +1,4 @@
-"""The office's own identity provider, as its client sees it: metadata, keys, the exchange of a code (OpenID Connect Core 1.0,
+"""An identity provider, the office's own or the citizens', as its client sees it: metadata, keys, the exchange of a code (OpenID Connect Core 1.0,
 Discovery 1.0). It moves bytes; what a token is worth is said by ``auth.id_tokens``.
 
 The operator names the issuer, so an address inside of the office's network is as good as any. What comes back is a
@@ -61,6 +61,16 @@ class Tokens:
 
     id_token: str = field(repr=False)
     access_token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the provider sent the browser back with; empty for what was not there."""
+
+    state: str
+    code: str
+    issuer: str
+    error: str
 
 
 class IdentityProvider:

@@ -15,13 +15,20 @@ from zoneinfo import ZoneInfo
 
 from auth.callers import Caller, Machine
 from auth.grants import first_refusal
-from auth.limits import DAYS_OF_A_MEAN, judge_outside_hours, judge_own_mean, judge_reach, judge_sequence
-from auth.verdict import Verdict
+from auth.limits import (
+    DAYS_OF_A_MEAN,
+    judge_codes,
+    judge_outside_hours,
+    judge_own_mean,
+    judge_reach,
+    judge_sequence,
+)
+from auth.verdict import ALLOWED, Verdict
 from exchange.opening import OpeningHours
 from storage.database import Database
 from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Json, Need
-from storage.limits import ALERTS, BUDGETS, DAYS, SEEN, Alert, HourlyBudget, ReachedDays, Seen
+from storage.limits import ALERTS, BUDGETS, DAYS, SEEN, Alert, HourlyBudget, ReachedDays, Seen, codes_row
 
 # Two numbers that are this close follow one another. Twins and a village on one morning are what the limit forgives.
 NEIGHBOURS = 5
@@ -44,6 +51,7 @@ class Limits:
     outside_hours: int
     times_own_mean: int
     zone: str
+    counted: bool = True  # False: an operator's import looks at nobody
 
 
 class Reach:
@@ -66,7 +74,7 @@ class Reach:
         self._caller = caller
         self._limits = limits
         self._typed = typed
-        self._citizens = list(dict.fromkeys(citizens))
+        self._citizens = list(dict.fromkeys(citizens)) if limits.counted else []
         self._own = f"{caller.actor}/{hour}"
         self._closed = f"{self._own}/closed"  # reached in this hour while the counter is closed
         self._counted = {self._own: own, f"{caller.agency_id}/{hour}": limits.citizens_per_agency}
@@ -156,6 +164,50 @@ class Reach:
     @staticmethod
     def _row(who: str, citizen: str) -> str:
         return f"{who}/{citizen}"
+
+
+class OwnAct:
+    """A citizen's own act reaches nobody, and no limit counts it. Used by a flow like ``Reach``."""
+
+    needs: tuple[Need, ...] = ()
+
+    def judge(self, _facts: Facts) -> Verdict:
+        return ALLOWED
+
+    def count(self, _facts: Facts, _now: datetime) -> None:
+        pass
+
+    def count_refused(self, _facts: Facts, _now: datetime, _verdict: Verdict) -> None:
+        pass
+
+
+class CodesOfTheHour:
+    """All one-time codes of this hour of the clock, in one row of the ledger's batches: every replica counts the same (A25). Used by a
+    flow like ``Reach``.
+    """
+
+    def __init__(self, limit: int, now: datetime) -> None:
+        self._limit = limit
+        self._row = codes_row(now)
+
+    @property
+    def needs(self) -> list[Need]:
+        return [Need(BUDGETS, self._row), Need(ALERTS, self._row)]
+
+    def judge(self, facts: Facts) -> Verdict:
+        return judge_codes(self._sent(facts), self._limit)
+
+    def count(self, facts: Facts) -> None:
+        facts.put(BUDGETS, HourlyBudget(self._row, self._sent(facts) + 1))
+
+    def stopped(self, facts: Facts, now: datetime, verdict: Verdict) -> None:
+        """Nobody's fault that is known: those who are over the whole site are told, once an hour."""
+        if verdict.reason == "codes_spent_everywhere" and facts.get(ALERTS, self._row) is None:
+            facts.put(ALERTS, Alert(self._row, "", "system", verdict.reason, now, None))
+
+    def _sent(self, facts: Facts) -> int:
+        budget = facts.get(BUDGETS, self._row)
+        return budget.used if budget else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,27 +6,13 @@ is never used again for something else. Read by the API, by the pages under ``/p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from exchange.consent_problems import CONSENT_PROBLEMS
+from exchange.housekeeping_problems import DESTROYING_PROBLEMS, KEEPING_PROBLEMS, SERVING_PROBLEMS
+from exchange.intake_problems import INTAKE_PROBLEMS
+from exchange.problem import Problem
+from exchange.problem import told as _p
 
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """``remedy`` tells the caller what to do, in Indonesian, then English."""
-
-    code: str
-    status: int
-    title: str
-    title_en: str
-    remedy: str
-    remedy_en: str
-    retryable: bool = False
-
-
-def _p(
-    code: str, status: int, title: str, title_en: str, remedy: str, remedy_en: str, *, retry: bool = False
-) -> Problem:
-    return Problem(code, status, title, title_en, remedy, remedy_en, retry)
-
+__all__ = ["PROBLEMS", "Problem"]
 
 _ALL = (
     _p("BK-1001", 401, "Anda belum masuk", "Not signed in",
@@ -49,8 +35,8 @@ _ALL = (
     _p("BK-1008", 409, "Sudah ada", "Exists already",
        "Gunakan yang sudah ada.", "Use the one that exists."),
     _p("BK-1009", 422, "Data administrasi tidak dikenal", "Unknown administrative value",
-       "Periksa kode instansi, peran, nama pengguna, akun SSO, client, cakupan, layanan, dan kunci (satu JWK publik P-256).",
-       "Check agency, role, username, its account at the identity provider, client id, scope (catalog.read), service, and key (one public P-256 JWK: kty, crv, x, y)."),
+       "Periksa nama (huruf Latin, paling banyak 200), kode instansi, peran, nama pengguna, akun SSO, client, cakupan, layanan, dan kunci (satu JWK publik P-256).",
+       "Check name (Latin letters, at most 200), agency, role, username, its account at the identity provider, client id, scope (catalog.read), service, and key (one public P-256 JWK: kty, crv, x, y)."),
     _p("BK-1010", 401, "Token akses tidak sah", "Access token invalid",
        "Mintalah token baru melalui POST /oauth/token; kirim token terikat dengan skema DPoP.",
        "Get a new one with POST /oauth/token; show a bound token with the scheme DPoP."),
@@ -118,34 +104,6 @@ _ALL = (
        "yang sudah diterima dan kehilangan kodenya perlu usulan reset_password.",
        "See `admitted` in GET /v1/officers: who is not let in yet needs POST /v1/officers/{id}/admission by a second person; who is, and "
        "lost the code, a proposal of reset_password."),
-    _p("BK-2001", 422, "Permintaan tidak sesuai bentuknya", "Malformed request",
-       "Periksa setiap anggota dalam `errors`.", "Check each member listed in `errors`."),
-    _p("BK-2002", 404, "Warga belum tercatat", "Citizen not enrolled",
-       "Lanjutkan dengan berkas fisik atau daftarkan warga.", "Go on with paper or enrol the citizen."),
-    _p("BK-2003", 422, "NIK tidak sah", "Invalid NIK",
-       "NIK harus 16 angka dengan tanggal lahir yang mungkin. Cocokkan dengan KTP.",
-       "A NIK has 16 digits with a possible birth date. Compare it with the card."),
-    _p("BK-2004", 404, "Layanan tidak dikenal", "Unknown service",
-       "Lihat GET /v1/services.", "See GET /v1/services."),
-    _p("BK-2005", 422, "Kontak tidak sah", "Invalid contact",
-       "Periksa nomor telepon atau alamat surel.", "Check the phone number or e-mail address."),
-    _p("BK-2031", 422, "Dokumen tidak disyaratkan oleh layanan", "Not required by the service",
-       "Hapus dokumen itu dari permintaan.", "Remove the document from the request."),
-    _p("BK-2032", 422, "Tidak ada dokumen yang dapat diminta", "Nothing to ask for",
-       "Unggah dahulu dokumen yang disyaratkan, dan periksa apakah layanan ini berlaku bagi warga.",
-       "Take in the required papers first, and see whether the service is open to the citizen."),
-    _p("BK-2033", 422, "Warga tidak memiliki kontak untuk saluran ini", "No contact for this channel",
-       "Gunakan saluran qr atau daftarkan kontak.", "Use the channel qr or register a contact."),
-    _p("BK-2034", 404, "Permintaan tidak ditemukan", "Request not found",
-       "Periksa nomor permintaan.", "Check the request's id."),
-    _p("BK-2035", 410, "Tautan tidak berlaku", "Link not valid",
-       "Mintalah tautan baru kepada petugas loket.", "Ask the counter for a new link."),
-    _p("BK-2036", 409, "Persetujuan tidak berlaku lagi", "Consent not active",
-       "Tidak ada yang perlu ditarik kembali.", "There is nothing to withdraw."),
-    _p("BK-2037", 403, "Identitas belum dibuktikan", "Factor missing",
-       "Masukkan kode sekali pakai yang dikirim ke kontak terdaftar.", "Enter the one-time code first."),
-    _p("BK-2038", 429, "Terlalu banyak pesan kepada warga ini", "Too many messages to this citizen",
-       "Gunakan saluran qr, atau tunggu sampai satu jam berlalu.", "Use the channel qr, or wait for an hour.", retry=True),
     _p("BK-3001", 411, "Panjang isi tidak disebutkan", "Content-Length required",
        "Kirim Content-Length.", "Send Content-Length."),
     _p("BK-3002", 400, "Content-Digest tidak ada atau salah bentuk", "Content-Digest missing or malformed",
@@ -174,6 +132,19 @@ _ALL = (
     _p("BK-3012", 422, "NIK pada dokumen bukan milik warga ini", "The NIK on the paper is another person's",
        "Cocokkan NIK pada dokumen dengan warga yang dipilih; periksa salah ketik.",
        "Compare the NIK on the paper with the citizen chosen; look for a typing error."),
+    _p("BK-3041", 410, "Dokumen telah dihapus", "The document was erased",
+       "Dokumen ini dihapus atas permintaan warga. Mintalah dokumen yang baru bila masih diperlukan.",
+       "It was erased as the citizen asked. Ask for a new copy if it is still needed."),
+    _p("BK-3042", 409, "Kunci dokumen warga baru saja berganti", "The citizen's key has just turned",
+       "Ulangi permintaan.", "Try again.", retry=True),
+    *KEEPING_PROBLEMS,
+    _p("BK-3043", 409, "Dokumen wajib disimpan", "The document has to be kept",
+       "Ada kewajiban hukum untuk menyimpannya. Tolak permintaan dengan alasan itu, atau tunggu sampai kewajiban itu dicabut.",
+       "A law or a court wants it kept. Answer `refused` with that reason, or wait until the hold is lifted."),
+    _p("BK-3044", 409, "Dokumen sudah wajib disimpan", "The document has an order already",
+       "Cabut perintah yang ada sebelum mencatat perintah lain.", "Lift the order that is there before you place another."),
+    _p("BK-3045", 404, "Tidak ada perintah penyimpanan", "There is no order",
+       "Tidak ada yang perlu dicabut.", "There is nothing to lift."),
     _p("BK-4001", 401, "Tiket tidak sah", "Ticket invalid",
        "Mintalah tiket baru melalui POST /v1/tickets.", "Get a new ticket with POST /v1/tickets."),
     _p("BK-4002", 401, "Tiket kedaluwarsa", "Ticket expired",
@@ -192,6 +163,23 @@ _ALL = (
        "Coba lagi setelah selesai.", "Try again when it has ended.", retry=True),
     _p("BK-4009", 422, "Terlalu banyak dokumen", "Too many documents",
        "Paling banyak 50 dokumen dalam satu tiket.", "At most 50 documents in one ticket."),
+    _p("BK-4010", 403, "Persetujuan dibekukan oleh warga", "The citizen froze this consent",
+       "Warga menyatakan ada yang tidak benar. Jawab kasusnya dahulu.", "The citizen said that something is wrong. Answer the case first."),
+    _p("BK-4011", 403, "Persetujuan sudah berakhir", "The consent has ended",
+       "Mintalah persetujuan baru kepada yang berwenang.", "Ask whoever may decide now for a new consent."),
+    _p("BK-4012", 409, "Daftar orang pada dokumen baru saja berubah", "The people on the paper have just changed",
+       "Ulangi permintaan.", "Try again.", retry=True),
+    _p("BK-4021", 422, "Salinan dokumen ini tidak dapat dibuat", "No copy can be made of this paper",
+       "Dokumen tetap tersimpan dan tidak dikirim tanpa cap. Pindai ulang kertasnya sebagai PDF atau JPEG.",
+       "The paper is kept, and is not sent without its stamp. Scan it again as PDF or JPEG."),
+    _p("BK-4022", 429, "Pembuat salinan sedang sibuk", "No worker was free for the copy",
+       "Ulangi dengan tiket yang sama.", "Repeat it with the same ticket.", retry=True),
+    _p("BK-4023", 409, "Baris orang lain pada dokumen belum ditandai", "Other people's rows on the paper are not marked",
+       "Layanan ini hanya boleh melihat baris pemohon. Instansi yang memindai dokumen menandai barisnya melalui "
+       "PUT /v1/documents/{id}/subjects/areas.",
+       "This service may see the applicant's rows only. The agency that took the paper in marks them with "
+       "PUT /v1/documents/{id}/subjects/areas."),
+    *SERVING_PROBLEMS,
     _p("BK-5001", 503, "Basis data tidak terjangkau", "Database unavailable",
        "Coba lagi sebentar lagi.", "Try again in a moment.", retry=True),
     _p("BK-5002", 503, "Penyimpanan tidak terjangkau", "Object store unavailable",
@@ -209,6 +197,9 @@ _ALL = (
        retry=True),
     _p("BK-5004", 502, "Berkas tersimpan rusak", "Stored file is broken",
        "Hubungi operator; tidak ada bita yang salah yang dikirim.", "Tell the operator; no wrong byte was served."),
+    _p("BK-5011", 503, "Penyimpan kunci utama tidak menjawab", "The root key's holder does not answer",
+       "Coba lagi sebentar lagi; operator memeriksa OpenBao atau HSM.",
+       "Try again in a moment; the operator looks at OpenBao or the HSM.", retry=True),
     _p("BK-9001", 500, "Kesalahan di dalam sistem", "Internal error",
        "Hubungi operator dengan nomor permintaan.", "Tell the operator the request id."),
     _p("BK-9004", 404, "Alamat tidak ditemukan", "No such address",
@@ -217,6 +208,9 @@ _ALL = (
        "Lihat dokumentasi API.", "See the API documentation."),
     _p("BK-9006", 400, "Permintaan tidak dapat dibaca", "Bad request",
        "Periksa bentuk permintaan.", "Check the request."),
+    *CONSENT_PROBLEMS,
+    *DESTROYING_PROBLEMS,
+    *INTAKE_PROBLEMS,
 )  # fmt: skip
 
 PROBLEMS: dict[str, Problem] = {problem.code: problem for problem in _ALL}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
@@ -14,8 +14,15 @@ DOCUMENT_ID = f"d_{_ULID}"
 DocumentId = Annotated[str, StringConstraints(pattern=f"^{DOCUMENT_ID}$")]
 RequestId = Annotated[str, StringConstraints(pattern=f"^cr_{_ULID}$")]
 OfficerId = Annotated[str, StringConstraints(pattern=f"^off_{_ULID}$")]
+BreachId = Annotated[str, StringConstraints(pattern=f"^br_{_ULID}$")]
 ProposalId = Annotated[str, StringConstraints(pattern=f"^pr_{_ULID}$")]
 AgencyId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}@[0-9]{4}$")]
+WithdrawalId = Annotated[str, StringConstraints(pattern=f"^wd_{_ULID}$")]
+CaseId = Annotated[str, StringConstraints(pattern=f"^cs_{_ULID}$")]
+ContactId = Annotated[str, StringConstraints(pattern=f"^k_{_ULID}$")]
+DeathReportId = Annotated[str, StringConstraints(pattern=f"^dr_{_ULID}$")]
+VoidId = Annotated[str, StringConstraints(pattern=f"^vo_{_ULID}$")]
+DestructionId = Annotated[str, StringConstraints(pattern=f"^ds_{_ULID}$")]
 ConsentId = Annotated[str, StringConstraints(pattern=f"^c_{_ULID}$")]
 
 # Conditions of the catalogue, answered; and who else takes part: references by role.
@@ -39,6 +46,11 @@ class Strict(BaseModel):
             if not text.isprintable():
                 raise ValueError("control characters are not allowed")
         return value
+
+
+class ContactIn(Strict):
+    channel: Literal["sms", "whatsapp", "email"]
+    value: str = Field(min_length=3, max_length=200)
 
 
 class FromBrowser(BaseModel):

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from auth.tokens import TokenDesk
+from exchange.answers import reference
 from exchange.background import Background
+from exchange.copies import PROCESSES, TASKS, Copies
 from exchange.deps import Parts, clock
-from exchange.flows import run_site, turn_keys
+from exchange.factors import CitizenIdentity
+from exchange.flows import reopen_log, run_site, turn_keys
 from exchange.flows.fetch_client_keys import ClientKeySets
 from exchange.flows.sign_in import ATTEMPTS_PER_MINUTE
+from exchange.flows.verify_record import VERIFICATIONS_PER_MINUTE
 from exchange.guarded import Guarded
-from exchange.loops import start_loops
+from exchange.loops import keep_gate, start_loops
 from exchange.pages import Pages
 from exchange.pages.views import Site
 from exchange.requirements.catalogue import load_catalogue
@@ -23,12 +30,20 @@ from exchange.settings import Settings, SettingsRefused
 from storage import schema
 from storage.agencies import site as read_site
 from storage.blobs import Blobs
+from storage.clamd import Scanner
 from storage.database import Database
+from storage.documents import DocumentVersion
+from storage.errors import KeyMissing
+from storage.inspection import GATE_TASKS, Gate
 from storage.keyring import Keyring, provider_for
 from storage.ledger.log import Appender
 from storage.ledger.publisher import Publisher, open_log
 from storage.ledger.refusals import RefusalBudget
+from storage.shelf import Shelf
+from storage.signatures.judging import AnchorsUnreadable, read_anchors
+from storage.spool import Spool
 from storage.vault import Vault
+from storage.workers import LimitedWorkers
 
 if TYPE_CHECKING:
     from exchange.identity_provider import IdentityProvider
@@ -44,14 +59,14 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
     Raises ``SettingsRefused`` and what the parts raise when they cannot start.
     """
     catalogue = load_catalogue()
+    if unknown := settings.unassisted - set(catalogue.services):
+        raise SettingsRefused(f"BERKAS_NO_ASSISTED_SERVICES names what is no service: {min(unknown)}")
+    if unknown := settings.unstamped - set(catalogue.services):
+        raise SettingsRefused(f"BERKAS_ORIGINAL_SERVICES names what is no service: {min(unknown)}")
+    catalogue = catalogue.with_originals(settings.unstamped)
     database = Database(_secret(settings, "database_url"))
-    blobs = Blobs(
-        settings.s3_endpoint or "",
-        _secret(settings, "s3_access_key"),
-        _secret(settings, "s3_secret_key"),
-        settings.s3_bucket,
-    )
-    keyring = Keyring(database, provider_for(settings.root_key or ""))
+    blobs = _bucket(settings)
+    keyring = Keyring(database, provider_for(settings.root_key or "", settings.root_key_other))
     background = Background()
     guarded = Guarded(
         ports=[int(port) for port in settings.outbound_ports.split(",")],
@@ -77,6 +92,8 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
         stack.push_async_callback(publisher.stop)
         await appender.start()
         stack.push_async_callback(appender.stop)
+        # First of all: nothing stands before it under a new origin.
+        await reopen_log.put_on_record(database, keyring, appender)
         client_keys = ClientKeySets(database, keyring, appender, guarded)
         stack.push_async_callback(client_keys.stop)
         stack.push_async_callback(background.stop)
@@ -85,10 +102,15 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
         keys = await turn_keys.loaded(keyring, rows)
         publisher.turn(await turn_keys.log_signers(keyring, rows, origin))
         await publisher.start()
+        gate = _gate(settings) if settings.inspect_files else None
+        if gate is not None:
+            stack.push_async_callback(gate.workers.stop)
         async with database.transaction() as transaction:
             site = await read_site(transaction, settings.site)
         site_name = site.name if site else "Mal Pelayanan Publik"
         zone = site.zone if site else "Asia/Makassar"
+        workers = LimitedWorkers(TASKS, processes=PROCESSES)
+        stack.push_async_callback(workers.stop)
         parts = Parts(
             settings=settings,
             database=database,
@@ -96,9 +118,20 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             appender=appender,
             publisher=publisher,
             vault=Vault(database, blobs, keyring, site=settings.site),
+            gate=gate,
             desk=TokenDesk(settings.origin, settings.audience, keys),
+            copies=Copies(
+                workers,
+                database,
+                catalogue.services,
+                key=keyring.site("link"),
+                origin=settings.origin,
+                zone=zone,
+                number=reference,
+            ),
             background=background,
             sign_ins=RefusalBudget(per_minute=ATTEMPTS_PER_MINUTE),
+            verifications=RefusalBudget(per_minute=VERIFICATIONS_PER_MINUTE),
             guarded=guarded,
             client_keys=client_keys,
             catalogue=catalogue,
@@ -107,16 +140,68 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             zone=zone,
             log_origin=origin,
             provider=_provider(settings) if settings.oidc_issuer else None,
+            citizen_identity=_citizen_identity(settings, database, keyring)
+            if settings.inapas_issuer
+            else None,
         )
         yield parts
 
 
 @contextlib.asynccontextmanager
+async def sealed_shelf(settings: Settings) -> AsyncIterator[Shelf]:
+    """The bucket's objects as they are stored, for a copy and for giving one back: no key is at hand, nothing can be opened."""
+    blobs = _bucket(settings)
+    await blobs.open()
+    try:
+        if settings.mode == "sandbox":
+            await blobs.ensure_bucket()
+        yield Shelf(blobs, _no_key, site=settings.site)
+    finally:
+        await blobs.close()
+
+
+async def _no_key(row: DocumentVersion) -> bytes:
+    raise KeyMissing(row.subject_ref)
+
+
+def _bucket(settings: Settings) -> Blobs:
+    return Blobs(
+        settings.s3_endpoint or "",
+        _secret(settings, "s3_access_key"),
+        _secret(settings, "s3_secret_key"),
+        settings.s3_bucket,
+    )
+
+
+@contextlib.asynccontextmanager
 async def at_work(settings: Settings) -> AsyncIterator[Parts]:
-    """``wired``, with the loops that send messages and tidy up: what a replica does beside its requests."""
+    """``wired``, with its loops; those that send messages and tidy up are left to ``berkas worker`` where the settings say so."""
     async with wired(settings) as parts:
-        start_loops(parts)
+        start_loops(parts, shared=settings.worker == "inside")
+        keep_gate(parts)
         yield parts
+
+
+def _gate(settings: Settings) -> Gate:
+    """Its processes start with the first file, or with the loops of a replica."""
+    oldest = timedelta(days=settings.clamd_max_age_days) if settings.mode == "production" else None
+    return Gate(
+        LimitedWorkers(GATE_TASKS, processes=settings.inspection_workers),
+        Spool(settings.spool_limit_bytes),
+        Scanner(settings.clamd, oldest) if settings.clamd else None,
+        _anchors(settings.trust_anchors),
+    )
+
+
+def _anchors(folder: Path | None) -> tuple[bytes, ...]:
+    """Told with their fingerprints: two people compare them with what they were given out of band."""
+    try:
+        anchors = read_anchors(folder)
+    except AnchorsUnreadable as error:
+        raise SettingsRefused(f"BERKAS_TRUST_ANCHORS: {error}") from error
+    for anchor in anchors:
+        _log.info("trust anchor sha256 %s", hashlib.sha256(anchor).hexdigest())
+    return anchors
 
 
 def _provider(settings: Settings) -> IdentityProvider:
@@ -131,6 +216,24 @@ def _provider(settings: Settings) -> IdentityProvider:
             algorithms=settings.algorithms,
             acr=tuple(settings.oidc_acr.split()),
         )
+    )
+
+
+def _citizen_identity(settings: Settings, database: Database, keyring: Keyring) -> CitizenIdentity:
+    """Loaded only for who uses it: what it needs is an extra."""
+    from exchange.citizen_identity import OidcIdentity
+    from exchange.identity_provider import IdentityProvider, Registration
+
+    registration = Registration(
+        issuer=settings.inapas_issuer,
+        client_id=settings.inapas_client_id,
+        client_secret=_secret(settings, "inapas_client_secret"),
+        redirect_uri=f"{settings.origin}/p/inapas/callback",
+        algorithms=settings.algorithms,
+        acr=tuple(settings.inapas_acr.split()),
+    )
+    return OidcIdentity(
+        database, keyring, IdentityProvider(registration), nik_claim=settings.inapas_nik_claim
     )
 
 

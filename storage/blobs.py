@@ -4,7 +4,8 @@
 Requests are signed in a header: a presigned URL opens an object for whoever reads a log.
 The store is untrusted bytes: lengths are compared here, digests and seals by the vault.
 
-A PUT is never repeated, its stream is spent; it gets a fresh connection, so that no idle limit breaks it.
+What the store refuses in passing is asked again (``retries.py``); a PUT only while its stream is untouched. It gets a
+fresh connection, so that no idle limit breaks it.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import asyncio
 import contextlib
 import hashlib
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 from urllib.parse import urlsplit
+from xml.etree.ElementTree import ParseError
 
 import aiohttp
 import urllib3
@@ -25,10 +28,12 @@ from minio.error import MinioException, S3Error
 from minio.time import utcnow
 from yarl import URL
 
-from storage.errors import DocumentMissing, StoreUnavailable, UploadBroken
+from storage.errors import DocumentMissing, StoreUnavailable
 from storage.reads import Patience, Reads
-from storage.s3_answers import ERROR_HEAD_BYTES, meaning
+from storage.retries import PAUSES_S, Retries
+from storage.s3_answers import ERROR_HEAD_BYTES, PASSING, meaning
 from storage.signing import Signer
+from storage.upload_body import UploadBody
 
 READ_CONNECTIONS = 64
 UPLOAD_CONNECTIONS = 32
@@ -41,7 +46,21 @@ _REGION = "us-east-1"  # fixed: asking the store for it would cost a request
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One object in a listing; ``modified`` is by the store's clock, which decides nothing."""
+
+    key: str
+    size: int
+    modified: datetime | None
+
+
 _PATIENCE = Patience()
+# Buckets and lists may be asked for twice; a Retry-After of the store's choice would hold a thread.
+_SDK_RETRIES = urllib3.Retry(
+    total=len(PAUSES_S), read=0, redirect=0, other=0, backoff_factor=PAUSES_S[0], backoff_jitter=PAUSES_S[0],
+    status_forcelist=PASSING, raise_on_status=False, respect_retry_after_header=False,
+)  # fmt: skip
 
 
 def new_object_key() -> str:
@@ -71,16 +90,17 @@ class Blobs:
             region=_REGION,
             http_client=urllib3.PoolManager(
                 timeout=urllib3.Timeout(connect=patience.connect_s, read=patience.read_s),
-                retries=urllib3.Retry(total=0),
+                retries=_SDK_RETRIES,
                 maxsize=2,
             ),
         )
+        self._retries = Retries()
         self._reads: Reads | None = None
         self._others: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
         # Two pools: slow uploads of citizens and counters must not take the connections that reads wait for.
-        self._reads = Reads(self._endpoint, READ_CONNECTIONS, self._patience)
+        self._reads = Reads(self._endpoint, READ_CONNECTIONS, self._patience, self._retries)
         self._others = self._session()
 
     async def close(self) -> None:
@@ -103,10 +123,18 @@ class Blobs:
 
     async def list(self, prefix: str = "") -> list[str]:
         """The keys that begin with ``prefix``, in the store's order."""
+        return [item.key for item in await self.listed(prefix)]
 
-        def listed() -> list[str]:
-            objects = self._sdk.list_objects(self._bucket, prefix=prefix, recursive=True)
-            return [item.object_name for item in objects if item.object_name]
+    async def listed(self, prefix: str) -> Sequence[Listed]:
+        """The objects whose keys begin with ``prefix``, as the store describes them."""
+
+        def listed() -> Sequence[Listed]:
+            found = self._sdk.list_objects(self._bucket, prefix=prefix, recursive=True)
+            return [
+                Listed(item.object_name, item.size or 0, item.last_modified)
+                for item in found
+                if item.object_name
+            ]
 
         return await _in_thread(listed)
 
@@ -116,20 +144,24 @@ class Blobs:
         What ``stream`` raises is raised; ``UploadBroken`` when it gives another number of bytes. The store keeps
         nothing of a broken upload, or keeps what a read-back does not accept; the caller deletes it either way.
         """
+        upload = UploadBody(stream, size, asyncio.timeout(None), self._patience.write_s)
+        await self._retries.run(lambda: self._put(key, upload))
+        if not upload.complete:
+            raise StoreUnavailable("answered before it had the object")
+
+    async def _put(self, key: str, upload: UploadBody) -> None:
         try:
-            async with asyncio.timeout(None) as deadline:
-                upload = _Upload(stream, size, deadline, self._patience.write_s)
+            async with asyncio.timeout(None) as upload.deadline:
                 try:
                     async with self._answer("PUT", key, upload) as response:
                         await response.read()
-                except StoreUnavailable:
+                except StoreUnavailable as error:
                     if upload.failure is not None:
                         raise upload.failure from None
+                    error.passing = error.passing and not upload.begun
                     raise
         except TimeoutError:
             raise StoreUnavailable("too slow to take an object") from None
-        if not upload.complete:
-            raise StoreUnavailable("answered before it had the object")
 
     async def get(self, key: str, size: int) -> bytearray:
         """The whole object, for small ones. Raises ``DocumentMissing``."""
@@ -153,6 +185,9 @@ class Blobs:
 
     async def delete(self, key: str) -> None:
         """Raises ``DocumentMissing`` where the store says so; most say nothing about an object that was not there."""
+        await self._retries.run(lambda: self._delete(key))
+
+    async def _delete(self, key: str) -> None:
         async with self._answer("DELETE", key) as response:
             await response.read()
 
@@ -191,7 +226,7 @@ class Blobs:
 
     @contextlib.asynccontextmanager
     async def _answer(
-        self, method: str, key: str, upload: _Upload | None = None
+        self, method: str, key: str, upload: UploadBody | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         if self._others is None:
             raise RuntimeError("Blobs.open() first")
@@ -209,9 +244,10 @@ class Blobs:
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             # Only the name: the error's own text and its chain hold the request's headers.
-            raise StoreUnavailable(type(error).__name__) from None
+            passing = isinstance(error, aiohttp.ClientConnectionError) and not isinstance(error, TimeoutError)
+            raise StoreUnavailable(type(error).__name__, passing=passing) from None
 
-    def _signed(self, method: str, path: str, upload: _Upload | None) -> dict[str, str]:
+    def _signed(self, method: str, path: str, upload: UploadBody | None) -> dict[str, str]:
         # An upload's digest is not known before its first byte, and SeaweedFS was seen to accept a body that differs
         # from the signed one: the read-back decides.
         content = _EMPTY_SHA256 if upload is None else "UNSIGNED-PAYLOAD"
@@ -221,46 +257,9 @@ class Blobs:
         return signed
 
 
-@dataclass(slots=True, eq=False)
-class _Upload:
-    """The body of a PUT: counts, keeps what its source raised, and gives the store ``write_s`` to take each part.
-
-    ``aiohttp`` cuts a longer body to Content-Length and leaves a shorter one waiting, both without a word, and its
-    read timeout does not run before the body is out.
-    """
-
-    stream: AsyncIterator[bytes]
-    size: int
-    deadline: asyncio.Timeout
-    write_s: float
-    sent: int = 0
-    complete: bool = False
-    failure: Exception | None = None  # never a cancellation: that is not the source's doing
-
-    def __aiter__(self) -> _Upload:
-        return self
-
-    async def __anext__(self) -> bytes:
-        self.deadline.reschedule(None)  # the source may be a slow person: its own door has a limit
-        try:
-            part = await anext(self.stream, None)
-        except Exception as error:
-            self.failure = error
-            raise
-        self.sent += len(part or b"")
-        if self.sent > self.size or (part is None and self.sent < self.size):
-            self.failure = UploadBroken("a body of another length than announced")
-            raise self.failure
-        if part is None:
-            self.complete = True
-            raise StopAsyncIteration
-        self.deadline.reschedule(asyncio.get_running_loop().time() + self.write_s)
-        return part
-
-
 async def _in_thread(work: Callable[[], T]) -> T:
-    """The SDK blocks; its timeouts bound the thread."""
+    """The SDK blocks; its timeouts bound the thread. A listing that is no XML, or another XML, is a store that cannot be asked."""
     try:
         return await asyncio.to_thread(work)
-    except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
+    except (MinioException, urllib3.exceptions.HTTPError, OSError, ParseError, ValueError) as error:
         raise StoreUnavailable(type(error).__name__) from None

@@ -15,6 +15,11 @@ class ConsentRequest:
     ``{path, type, document_id}``; ``code_hash`` the SHA-256 of the link's secret; ``browser`` is the one that decided;
     ``request`` the signed consent request object, sealed under the citizen's trail key. ``asked_by`` is an actor of the ledger
     (``officer:off_...``, ``client:...``); a machine has no ``counter``.
+
+    ``mode`` is link (decided on an own device), assisted (recorded at the counter, confirmed by a second officer) or notice (the
+    basis is law: told, not asked). ``lawful_basis`` is one of UU 27/2022 art. 20(2), ``legal_reference`` its article where it is not
+    consent. ``decider_ref`` is who decides: the citizen (``relation`` self) or who acts for them; ``evidence`` is a JSON list of
+    ``{document_id, version, sha256}`` that shows why they may.
     """
 
     id: str
@@ -37,13 +42,19 @@ class ConsentRequest:
     decided_at: datetime | None
     browser: str | None
     consent_id: str | None
+    mode: str
+    lawful_basis: str
+    legal_reference: str | None
+    decider_ref: str
+    relation: str
+    evidence: Json
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """``state``: active, refused or withdrawn; its end by time is judged against ``valid_until``. ``record`` is
+    """``state``: active, frozen, refused, withdrawn or ended; its end by time is judged against ``valid_until``. ``record`` is
     the signed consent record, one JWS a line for each revision, sealed under the citizen's trail key; ``epoch``
-    counts them and ``record_sha256`` is of the newest.
+    counts them and ``record_sha256`` is of the newest. ``mode``, ``lawful_basis``, ``decider_ref`` and ``relation`` are those of its request.
     """
 
     id: str
@@ -60,6 +71,10 @@ class Consent:
     record: bytes
     record_sha256: str
     withdrawn_at: datetime | None
+    mode: str
+    lawful_basis: str
+    decider_ref: str
+    relation: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +92,9 @@ class ConsentItem:
 class Challenge:
     """A one-time code on its way to a registered contact. ``target_id`` is a request or a citizen link; ``browser``
     the keyed hash of the browser that asked; ``code`` a keyed hash. Codes live five minutes.
+
+    ``method`` is otp_registered, passkey or inapas_verify: the last two never wait, their row says only that they were passed.
+    ``rests_on`` is the contact or the passkey that it rests on: when that is removed, so is what it proved.
     """
 
     id: str
@@ -89,6 +107,8 @@ class Challenge:
     expires_at: datetime
     tries: int
     verified_at: datetime | None
+    method: str = "otp_registered"
+    rests_on: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +123,7 @@ class CitizenLink:
 
 
 REQUESTS = FactTable(ConsentRequest, "consent_request", groups=("subject_ref",), unique=("code_hash",))
-CONSENTS = FactTable(Consent, "consent", groups=("subject_ref",), unique=("request_id",))
+CONSENTS = FactTable(Consent, "consent", groups=("subject_ref", "decider_ref"), unique=("request_id",))
 ITEMS = FactTable(ConsentItem, "consent_item", groups=("consent_id",))
 CHALLENGES = FactTable(Challenge, "challenge", groups=("target_id", "subject_ref"))
 LINKS = FactTable(CitizenLink, "citizen_link")
@@ -129,7 +149,18 @@ async def items_of(reading: Reading, consent_id: str) -> list[ConsentItem]:
     return sorted(rows, key=lambda row: row.id)
 
 
+async def consents_held(reading: Reading, subject_ref: str) -> list[Consent]:
+    """A citizen's own consents, and those that they gave for another. Newest first."""
+    rows = {
+        row.id: row
+        for column in ("subject_ref", "decider_ref")
+        for row in await CONSENTS.load(reading.raw, column, [subject_ref])
+    }
+    return [rows[row_id] for row_id in sorted(rows, reverse=True)]
+
+
 async def consents_of(reading: Reading, subject_ref: str) -> list[Consent]:
+    """About the citizen's own papers, whoever decided. Newest first."""
     rows = await CONSENTS.load(reading.raw, "subject_ref", [subject_ref])
     return sorted(rows, key=lambda row: row.id, reverse=True)
 

@@ -19,11 +19,26 @@ class SealBroken(StorageError):
 
 
 class StoreUnavailable(StorageError):
-    """The object store refused, failed, was too slow or sent a body of the wrong length."""
+    """The object store refused, failed, was too slow or sent a body of the wrong length.
+
+    ``passing``: it said "not now" before it did anything, so the same request may go better in a moment.
+    """
+
+    def __init__(self, words: str = "", *, passing: bool = False) -> None:
+        super().__init__(words)
+        self.passing = passing
 
 
 class UploadBroken(StorageError):
     """The sender's body ended early or does not have the digest that was announced; nothing was kept."""
+
+
+class GateBusy(StorageError):
+    """No verdict about an upload now: the spool is full, no worker is free, or one was lost. Nothing was kept; try again."""
+
+
+class ScannerUnavailable(StorageError):
+    """The malware scanner is away, too slow, out of date or said something that is no verdict: nothing was kept (F34)."""
 
 
 class DatabaseUnavailable(StorageError):
@@ -40,6 +55,10 @@ class CommitUnknown(StorageError):
 
 class RootKeyRefused(StorageError):
     """A root key that must not be used: missing, open to others, of another length, a sample, or another one."""
+
+
+class RootKeyAway(StorageError):
+    """The holder of the root key (OpenBao, an HSM) does not answer, or will not at the moment: try again."""
 
 
 class KeyMissing(StorageError):

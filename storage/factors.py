@@ -46,6 +46,10 @@ class Passkey:
     used: Json
     active: bool
 
+    @property
+    def owner(self) -> str:
+        return self.officer_id
+
 
 FACTORS = FactTable(SecondFactor, "second_factor")
 TRIES = FactTable(SignInTries, "sign_in_tries")

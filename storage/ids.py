@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import time
+from datetime import datetime
 
 _RANDOM_BYTES = 10
 _CHARACTERS = 26
@@ -51,3 +52,8 @@ def number_of(text: str) -> int:
 def new_id(prefix: str) -> str:
     """Return for example ``c_01JD7XKQ...``; prefixes in use: sbj, d, c, cr, t, r, s, off, w, in, m."""
     return f"{prefix}_{ulid()}"
+
+
+def earliest_id(prefix: str, at: datetime) -> str:
+    """Ids that were made at ``at`` or later are not below it."""
+    return f"{prefix}_{ulid_of(int(at.timestamp() * 1000) << 8 * _RANDOM_BYTES)}"

@@ -18,16 +18,18 @@ import asyncpg
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
+from storage.citizen_keys import CitizenKey, keys_of
 from storage.database import Database
 from storage.errors import KeyMissing
 from storage.ids import number_of, ulid_of
+from storage.keys.holders import Holders
 from storage.keys.local_file import LocalFile
 from storage.keys.local_file import create as create_root_key
-from storage.keys.provider import KeyProvider, WrappedKey
+from storage.keys.provider import Bare, Bound, KeyProvider, WrappedKey
 from storage.ledger.work import Trail
-from storage.sealing import kek_ad, new_data_key, permuted, unwrap, wrap
+from storage.sealing import kek_ad, new_data_key, permuted, trail_ad, unwrap, wrap
 
-__all__ = ["CitizenKey", "Keyring", "SiteKey", "create_root_key", "provider_for", "seal_field"]
+__all__ = ["Keyring", "SiteKey", "create_root_key", "provider_for", "seal_field"]
 
 CACHE_LIFE_S = 60.0
 CACHE_ENTRIES = 20_000
@@ -40,21 +42,26 @@ KEY_BYTES = 32
 SITE_PURPOSES = ("nik-index", "pseudonym", "link", "one-time-code", "trail")
 
 
-def provider_for(url: str) -> KeyProvider:
-    """The holder of the root key that ``BERKAS_ROOT_KEY`` names. Raises ``RootKeyRefused``."""
+def provider_for(url: str, other: str = "") -> KeyProvider:
+    """The holder of the root key that ``BERKAS_ROOT_KEY`` names; ``other`` may unwrap too, while one takes the other's place.
+
+    Raises ``RootKeyRefused`` and ``RootKeyAway``.
+    """
+    return Holders(_holder(url), _holder(other)) if other else _holder(url)
+
+
+def _holder(url: str) -> KeyProvider:
+    """A library is loaded by who names its holder."""
+    scheme = url.partition(":")[0]
+    if scheme == "openbao":
+        from storage.keys.openbao import OpenBao
+
+        return OpenBao.from_url(url)
+    if scheme == "pkcs11":
+        from storage.keys.hsm import Hsm
+
+        return Hsm.from_url(url)
     return LocalFile.from_url(url)
-
-
-class CitizenKey(SQLModel, table=True):
-    """Deleting a wrapped key is erasure: what it sealed can no longer be opened by anybody."""
-
-    __tablename__ = "citizen_key"
-    subject_ref: str = Field(primary_key=True, sa_type=sa.Text)
-    key_id: str = Field(sa_type=sa.Text)
-    document_key: bytes | None
-    trail_key: bytes | None
-    root_key_id: str = Field(sa_type=sa.Text)
-    root_key_version: int
 
 
 class SiteKey(SQLModel, table=True):
@@ -84,6 +91,10 @@ class Keyring:
         self._site: dict[str, bytes] = {}
         self._cache: dict[str, _Unwrapped] = {}
 
+    @property
+    def provider(self) -> KeyProvider:
+        return self._provider
+
     async def open(self, now: datetime) -> None:
         """Load the site's secrets, making those that do not exist yet (several replicas may start at once)."""
         for purpose in SITE_PURPOSES:
@@ -96,16 +107,14 @@ class Keyring:
                 "SELECT purpose, kid, wrapped, root_key_id, root_key_version FROM site_key WHERE purpose = kid"
             )
         for row in rows:
-            opened = await self._provider.unwrap(
-                _wrapped(row, "wrapped"), _site_ad(row["purpose"], row["kid"])
-            )
-            self._site[row["purpose"]] = opened
+            bound = site_key_ad(row["purpose"], row["kid"])
+            self._site[row["purpose"]] = await self._provider.unwrap(_wrapped(row, "wrapped"), bound)
         if missing := set(SITE_PURPOSES) - set(self._site):
             raise KeyMissing(f"the site has no secret for {', '.join(sorted(missing))}")
 
     async def site_secret(self, purpose: str, kid: str, fresh: bytes, now: datetime) -> bytes:
         """The stored secret of this purpose and kid; ``fresh`` becomes it when there is none."""
-        wrapped = await self._provider.wrap(fresh, _site_ad(purpose, kid))
+        wrapped = await self._provider.wrap(fresh, site_key_ad(purpose, kid))
         async with self._database.transaction() as transaction:
             await transaction.raw.execute(
                 "INSERT INTO site_key (purpose, kid, wrapped, root_key_id, root_key_version, created_at) "
@@ -122,10 +131,9 @@ class Keyring:
                 purpose,
                 kid,
             )
-        return await self._provider.unwrap(_wrapped(row, "wrapped"), _site_ad(purpose, kid))
+        return await self._provider.unwrap(_wrapped(row, "wrapped"), site_key_ad(purpose, kid))
 
     async def forget_site_secret(self, purpose: str, kid: str) -> None:
-        """Destroy it."""
         async with self._database.transaction() as transaction:
             await transaction.raw.execute(
                 "DELETE FROM site_key WHERE purpose = $1 AND kid = $2", purpose, kid
@@ -141,7 +149,7 @@ class Keyring:
             )
         if row is None:
             raise KeyMissing(f"{purpose} {kid}")
-        return await self._provider.unwrap(_wrapped(row, "wrapped"), _site_ad(purpose, kid))
+        return await self._provider.unwrap(_wrapped(row, "wrapped"), site_key_ad(purpose, kid))
 
     def site(self, purpose: str) -> bytes:
         return self._site[purpose]
@@ -189,18 +197,19 @@ class Keyring:
         digest = hmac.new(self._site["pseudonym"], f"log\x00{subject_ref}".encode(), hashlib.sha256).digest()
         return "pw:" + base64.urlsafe_b64encode(digest[:16]).decode().rstrip("=")
 
-    async def fresh_citizen(self, subject_ref: str) -> tuple[CitizenKey, Trail]:
+    async def fresh_citizen(self, subject_ref: str, now: datetime) -> tuple[CitizenKey, Trail]:
         """Two fresh keys: the row to insert together with the citizen, and the trail to seal with."""
         document_key, trail_key = new_data_key(), new_data_key()
-        wrapped = await self._provider.wrap(document_key, kek_ad(subject_ref))
-        wrapped_trail = await self._provider.wrap(trail_key, _trail_ad(subject_ref))
+        bare = [Bare(document_key, kek_ad(subject_ref)), Bare(trail_key, trail_ad(subject_ref))]
+        wrapped, wrapped_trail = await self._provider.wrap_all(bare)
         row = CitizenKey(
-            subject_ref=subject_ref,
+            id=subject_ref,
             key_id=f"{subject_ref}/1",
             document_key=wrapped.blob,
             trail_key=wrapped_trail.blob,
             root_key_id=wrapped.root_key_id,
             root_key_version=wrapped.root_key_version,
+            document_key_at=now,
         )
         return row, Trail(subject_ref, self._name_in_the_log(subject_ref), trail_key)
 
@@ -230,6 +239,10 @@ class Keyring:
         trail = await self.trail(subject_ref)
         return unwrap(trail.key, sealed, _field_ad(subject_ref, purpose))
 
+    def forget(self, subject_ref: str) -> None:
+        """Unwrap anew the next time: the keys turned, or were destroyed."""
+        self._cache.pop(subject_ref, None)
+
     def forget_old(self) -> None:
         """Let go of keys that may not be used any more; called every 20 s."""
         now_s = time.monotonic()
@@ -241,16 +254,14 @@ class Keyring:
         if cached is not None and cached.until_s > time.monotonic():
             return cached
         async with self._database.reading() as reading:
-            row = await reading.raw.fetchrow("SELECT * FROM citizen_key WHERE subject_ref = $1", subject_ref)
+            row = await keys_of(reading, subject_ref)
         if row is None:
             raise KeyMissing("citizen")
-        document_key = trail = None
-        if row["document_key"] is not None:
-            document_key = await self._provider.unwrap(_wrapped(row, "document_key"), kek_ad(subject_ref))
-        if row["trail_key"] is not None:
-            trail_key = await self._provider.unwrap(_wrapped(row, "trail_key"), _trail_ad(subject_ref))
-            trail = Trail(subject_ref, self._name_in_the_log(subject_ref), trail_key)
-        fresh = _Unwrapped(row["key_id"], document_key, trail, time.monotonic() + CACHE_LIFE_S)
+        bound = bound_keys(row)
+        keys = dict(zip(bound, await self._provider.unwrap_all(list(bound.values())), strict=True))
+        trail_key = keys.get("trail_key")
+        trail = Trail(subject_ref, self._name_in_the_log(subject_ref), trail_key) if trail_key else None
+        fresh = _Unwrapped(row.key_id, keys.get("document_key"), trail, time.monotonic() + CACHE_LIFE_S)
         if len(self._cache) >= CACHE_ENTRIES:
             self._cache.clear()
         self._cache[subject_ref] = fresh
@@ -262,16 +273,25 @@ def seal_field(trail: Trail, purpose: str, plain: bytes) -> bytes:
     return wrap(trail.key, plain, _field_ad(trail.subject_ref, purpose))
 
 
+def bound_keys(row: CitizenKey) -> dict[str, Bound]:
+    """Column -> what it holds, with what it is bound to; without those that were destroyed."""
+    kept = {
+        "document_key": (row.document_key, kek_ad(row.id)),
+        "trail_key": (row.trail_key, trail_ad(row.id)),
+    }
+    return {
+        column: Bound(WrappedKey(row.root_key_id, row.root_key_version, blob), associated_data)
+        for column, (blob, associated_data) in kept.items()
+        if blob is not None
+    }
+
+
 def _wrapped(row: asyncpg.Record, column: str) -> WrappedKey:
     return WrappedKey(row["root_key_id"], row["root_key_version"], bytes(row[column]))
 
 
-def _site_ad(purpose: str, kid: str) -> bytes:
+def site_key_ad(purpose: str, kid: str) -> bytes:
     return f"berkas-site|{purpose}|{kid}".encode()
-
-
-def _trail_ad(subject_ref: str) -> bytes:
-    return f"berkas-trail|{subject_ref}".encode()
 
 
 def _field_ad(subject_ref: str, purpose: str) -> bytes:

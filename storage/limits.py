@@ -37,7 +37,7 @@ class ReachedDays:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A limit stopped ``actor`` of ``agency_id``; ``id`` is ``<actor>/<yyyy-mm-ddThh>``, so that an hour has one. ``told_at`` is when
+    """A limit stopped ``actor`` of ``agency_id`` (empty: the whole deployment); ``id`` is ``<actor>/<yyyy-mm-ddThh>``, so that an hour has one. ``told_at`` is when
     messages to the supervisors were written.
     """
 
@@ -55,6 +55,17 @@ BUDGETS = FactTable(HourlyBudget, "hourly_budget")
 DAYS = FactTable(ReachedDays, "reached_days")
 ALERTS = FactTable(Alert, "alert", groups=("agency_id",))
 sa.Index("ix_alert_untold", ALERTS.table.c.at, postgresql_where=ALERTS.table.c.told_at.is_(None))
+
+
+def codes_row(now: datetime) -> str:
+    """The budget of all one-time codes of this hour, and its alert."""
+    return f"codes/{now:%Y-%m-%dT%H}"
+
+
+async def codes_sent(reading: Reading, now: datetime) -> int:
+    """How many one-time codes this hour has seen."""
+    rows = await BUDGETS.load(reading.raw, "id", [codes_row(now)])
+    return rows[0].used if rows else 0
 
 
 async def forget_seen(transaction: Transaction) -> None:

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -21,7 +23,7 @@ from storage.subjects import contacts_of
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """``kind`` is link, otp or notice; ``state`` waiting, sent or dead."""
+    """``kind`` is link, otp or notice; ``state`` waiting, sent or dead; ``cause`` a stable word for why the last try failed."""
 
     id: str
     subject_ref: str
@@ -32,6 +34,7 @@ class Message:
     created_at: datetime
     attempts: int
     next_try_at: datetime
+    cause: str
 
 
 MESSAGES = FactTable(Message, "outbox")
@@ -39,6 +42,11 @@ sa.Index(
     "ix_outbox_waiting",
     MESSAGES.table.c.next_try_at,
     postgresql_where=MESSAGES.table.c.state == sa.literal_column("'waiting'"),
+)
+sa.Index(
+    "ix_outbox_dead",
+    MESSAGES.table.c.created_at,
+    postgresql_where=MESSAGES.table.c.state == sa.literal_column("'dead'"),
 )
 
 
@@ -54,13 +62,17 @@ async def address_of(
     database: Database, keyring: Keyring, subject_ref: str, channel: str | None = None
 ) -> Address | None:
     """The newest contact (of ``channel``); None when there is none."""
+    found = await addresses_of(database, keyring, subject_ref)
+    return next((address for address in found.values() if channel in {None, address.channel}), None)
+
+
+async def addresses_of(database: Database, keyring: Keyring, subject_ref: str) -> dict[str, Address]:
+    """Every contact by its id, newest first: opened before a batch, which then chooses by the facts."""
     async with database.reading() as reading:
         contacts = await contacts_of(reading, subject_ref)
-    for contact in reversed(contacts):
-        if channel in {None, contact.channel}:
-            value = await keyring.unseal(subject_ref, "contact", contact.value)
-            return Address(contact.channel, value.decode())
-    return None
+    values = [await keyring.unseal(subject_ref, "contact", contact.value) for contact in contacts]
+    pairs = zip(contacts, values, strict=True)
+    return {contact.id: Address(contact.channel, value.decode()) for contact, value in reversed(list(pairs))}
 
 
 def new_message(
@@ -84,65 +96,108 @@ def new_message(
         created_at=now,
         attempts=0,
         next_try_at=now,
+        cause="",
     )
 
 
-async def is_anything_due(reading: Reading, now: datetime) -> bool:
+async def notices_to(
+    database: Database, keyring: Keyring, trail: Trail, text: str, now: datetime, *, link: str | None = None
+) -> list[Message]:
+    """The same words at every contact: whoever slipped in a number does not receive what its owner should hear."""
+    addresses = await addresses_of(database, keyring, trail.subject_ref)
+    each = dict.fromkeys(addresses.values())  # one that was given twice is told once
+    return [new_message(trail, address, "notice", text, now, link=link) for address in each]
+
+
+class Lane(NamedTuple):
+    """What shares places with each other and with nothing else. ``urgent`` is what somebody waits for (codes, links)."""
+
+    channel: str
+    urgent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A message that nobody else sends before ``message.next_try_at``; ``age`` since it was written."""
+
+    message: Message
+    age: timedelta
+
+    @property
+    def lane(self) -> Lane:
+        return Lane(self.message.channel, self.message.kind != "notice")
+
+
+# The clock is the database's throughout: a claim must mean the same to replicas whose clocks differ.
+async def is_anything_due(reading: Reading) -> bool:
     """Asked before ``claim_due``, many times a minute: a look costs a tenth of a transaction."""
     return bool(
         await reading.raw.fetchval(
-            "SELECT EXISTS (SELECT 1 FROM outbox WHERE state = 'waiting' AND next_try_at <= $1)", now
+            "SELECT EXISTS (SELECT 1 FROM outbox WHERE state = 'waiting' AND next_try_at <= now())"
         )
     )
 
 
-async def claim_due(transaction: Transaction, now: datetime, until: datetime, limit: int) -> list[Message]:
-    """Take what is due and keep it from other workers until ``until``; a worker that dies loses only its claim."""
+async def claim_due(transaction: Transaction, places: Mapping[Lane, int], life: timedelta) -> list[Claimed]:
+    """Take what is due, oldest first and as many of each lane as it has free places, and keep it from other workers for ``life``; a
+    worker that dies loses only its claim.
+    """
     rows = await transaction.raw.fetch(
-        "UPDATE outbox SET next_try_at = $2 WHERE id IN (SELECT id FROM outbox WHERE state = 'waiting' "
-        "AND next_try_at <= $1 ORDER BY next_try_at LIMIT $3 FOR UPDATE SKIP LOCKED) RETURNING id",
-        now,
-        until,
-        limit,
+        "WITH due AS MATERIALIZED ("
+        "SELECT one.id FROM unnest($1::text[], $2::boolean[], $3::bigint[]) AS lane (channel, urgent, places), LATERAL ("
+        "SELECT id FROM outbox WHERE state = 'waiting' AND next_try_at <= now() AND channel = lane.channel "
+        "AND (kind <> 'notice') = lane.urgent ORDER BY next_try_at LIMIT lane.places FOR UPDATE SKIP LOCKED) one) "
+        "UPDATE outbox SET next_try_at = now() + $4 FROM due WHERE outbox.id = due.id RETURNING outbox.id, now()",
+        [lane.channel for lane in places],
+        [lane.urgent for lane in places],
+        list(places.values()),
+        life,
     )
     loaded = await MESSAGES.load(transaction.raw, "id", [row["id"] for row in rows])
-    return sorted(loaded, key=lambda message: message.id)
+    claimed = [Claimed(message, rows[0]["now"] - message.created_at) for message in loaded]
+    return sorted(claimed, key=lambda claim: claim.message.id)
 
 
 async def settle_message(
-    transaction: Transaction,
-    message_id: str,
-    *,
-    state: str,
-    attempts: int,
-    next_try_at: datetime,
-    keep: bool,
+    transaction: Transaction, message: Message, *, state: str, cause: str, wait: timedelta, keep: bool
 ) -> None:
-    """Without ``keep`` the sealed payload goes."""
+    """After one try: the next may be made after ``wait``. Without ``keep`` the sealed payload goes. A worker whose claim is over
+    says nothing any more, but that the message was sent.
+    """
     await transaction.raw.execute(
-        "UPDATE outbox SET state = $2, attempts = $3, next_try_at = $4, "
-        "payload = CASE WHEN $5 THEN payload ELSE ''::bytea END WHERE id = $1",
-        message_id,
+        "UPDATE outbox SET state = $2, cause = $3, attempts = attempts + 1, next_try_at = now() + $4, "
+        "payload = CASE WHEN $5 THEN payload ELSE ''::bytea END "
+        "WHERE id = $1 AND (state = 'waiting' AND next_try_at = $6 OR $2 = 'sent')",
+        message.id,
         state,
-        attempts,
-        next_try_at,
+        cause,
+        wait,
         keep,
+        message.next_try_at,
     )
 
 
-async def message_counts(reading: Reading) -> dict[str, int]:
-    """How many wait and how many were given up: what an operator must know."""
-    row = await reading.raw.fetchrow(
-        "SELECT count(*) FILTER (WHERE state = 'waiting') AS waiting, count(*) FILTER (WHERE state = 'dead') AS dead "
-        "FROM outbox WHERE state <> 'sent'"
+@dataclass(frozen=True, slots=True)
+class MessageCounts:
+    """What an operator must know. ``given_up``: how many of the last seven days, by cause."""
+
+    waiting: int
+    given_up: Mapping[str, int]
+
+
+async def message_counts(reading: Reading) -> MessageCounts:
+    waiting = await reading.raw.fetchval("SELECT count(*) FROM outbox WHERE state = 'waiting'")
+    rows = await reading.raw.fetch(
+        "SELECT cause, count(*) FROM outbox WHERE state = 'dead' AND created_at > now() - interval '7 days' "
+        "GROUP BY cause ORDER BY cause"
     )
-    return dict(row)
+    return MessageCounts(waiting, {row["cause"]: row["count"] for row in rows})
 
 
 async def sent_messages(reading: Reading, limit: int) -> list[Message]:
-    """The newest ``limit`` messages that were sent, oldest first (the sandbox's inbox)."""
+    """The newest ``limit`` messages that the sandbox's inbox was given, oldest first. What left by a provider is kept nowhere."""
     rows = await reading.raw.fetch(
-        "SELECT id FROM outbox WHERE state = 'sent' ORDER BY id DESC LIMIT $1", limit
+        "SELECT id FROM outbox WHERE state = 'sent' AND payload <> ''::bytea ORDER BY id DESC LIMIT $1", limit
     )
     loaded = await MESSAGES.load(reading.raw, "id", [row["id"] for row in rows])
     return sorted(loaded, key=lambda message: message.id)

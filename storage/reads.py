@@ -1,7 +1,7 @@
 """GET over kept connections, straight into one buffer (ARCHITECTURE, Decisions: half the CPU of ``aiohttp``'s).
 
-A GET is sent once more when its connection breaks before the first byte of an answer: a store closes idle connections
-when it likes (RFC 9112 9.3.1).
+A GET is sent once more, at once, when a kept connection breaks before the first byte of an answer: a store closes idle
+connections when it likes (RFC 9112 9.3.1). Other failures that pass are for ``Retries``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from urllib.parse import SplitResult
 
 from storage.errors import StoreUnavailable
 from storage.read_connection import HEAD_ROOM_BYTES, ReadConnection
+from storage.retries import Retries
 
 KEPT_IDLE_S = 15.0
 _PORTS = {"http": 80, "https": 443}
@@ -35,11 +36,14 @@ class Reads:
     Raises ``DocumentMissing`` and ``StoreUnavailable``.
     """
 
-    def __init__(self, endpoint: SplitResult, limit: int, patience: Patience) -> None:
+    def __init__(
+        self, endpoint: SplitResult, limit: int, patience: Patience, retries: Retries | None = None
+    ) -> None:
         self._host = endpoint.hostname or ""
         self._port = endpoint.port or _PORTS[endpoint.scheme]
         self._tls = ssl.create_default_context() if endpoint.scheme == "https" else None
         self._patience = patience
+        self._retries = retries or Retries(pauses_s=())
         self._free = asyncio.Semaphore(limit)
         self._idle: list[ReadConnection] = []
         self._all: set[ReadConnection] = set()
@@ -51,7 +55,7 @@ class Reads:
     async def whole(self, request: bytes, size: int) -> bytearray:
         """An object of ``size`` bytes."""
         body = bytearray(size)
-        self._put_back(await self._asked(request, size, body))
+        self._put_back(await self._retries.run(lambda: self._asked(request, size, body)))
         return body
 
     async def parts(self, request: bytes, size: int, room: int) -> AsyncGenerator[memoryview, None]:
@@ -60,7 +64,7 @@ class Reads:
             raise ValueError("a part must hold what comes with the head")
         buffer = memoryview(bytearray(min(room, size)))
         left = size - len(buffer)
-        connection = await self._asked(request, size, buffer)
+        connection = await self._retries.run(lambda: self._asked(request, size, buffer))
         try:
             while left:
                 yield buffer
@@ -79,11 +83,11 @@ class Reads:
         await self._wait_for_room()
         connection = None
         try:
-            connection = await self._connection()
+            connection, kept = await self._connection()
             try:
                 await connection.ask(request, size, target)
             except ConnectionError:
-                if connection.heard_bytes:
+                if connection.heard_bytes or not kept:
                     raise
                 # A fresh one: whatever closed this connection may have closed every idle one.
                 connection = await self._connect()
@@ -91,7 +95,9 @@ class Reads:
         except BaseException as error:
             self._put_back(connection)
             if isinstance(error, OSError):  # only its name: an error's text may hold an address
-                raise StoreUnavailable(type(error).__name__) from None
+                heard = connection is not None and connection.heard_bytes > 0
+                passing = isinstance(error, ConnectionError) and not heard
+                raise StoreUnavailable(type(error).__name__, passing=passing) from None
             raise
         return connection
 
@@ -105,14 +111,15 @@ class Reads:
         except TimeoutError:
             raise StoreUnavailable("no free connection") from None
 
-    async def _connection(self) -> ReadConnection:
+    async def _connection(self) -> tuple[ReadConnection, bool]:
+        """One to ask on, and whether it was kept from before."""
         loop = asyncio.get_running_loop()
         while self._idle:
             connection = self._idle.pop()
             if loop.time() - connection.idle_since_s < KEPT_IDLE_S:
-                return connection
+                return connection, True
             connection.close()
-        return await self._connect()
+        return await self._connect(), False
 
     async def _connect(self) -> ReadConnection:
         loop = asyncio.get_running_loop()

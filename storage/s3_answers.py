@@ -9,6 +9,7 @@ from storage.errors import DocumentMissing, StorageError, StoreUnavailable
 
 ERROR_HEAD_BYTES = 4_096
 CODE_END = b"</Code>"
+PASSING = {429, 500, 502, 503, 504}  # SlowDown, no quorum, a node that just went: F19
 _CODE = re.compile(rb"<Code>(\w{1,64})</Code>")
 
 
@@ -20,4 +21,4 @@ def meaning(status: int, said: bytes) -> StorageError:
         return DocumentMissing("not in the store")
     if status == HTTPStatus.OK:
         return StoreUnavailable("an object of another length")
-    return StoreUnavailable(f"the store answered {status} {code}".rstrip())
+    return StoreUnavailable(f"the store answered {status} {code}".rstrip(), passing=status in PASSING)

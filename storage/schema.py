@@ -11,19 +11,28 @@ import asyncpg
 from storage import (
     administration,
     agencies,
+    assistance,
+    breaches,
+    citizen_keys,
     clients,
     consents,
+    copies,
+    destructions,
     documents,
     factors,
+    grounds,
     keyring,
     limits,
     outbox,
+    quarantine,
+    rights,
     signing_keys,
     subjects,
     tickets,
+    voids,
 )
 from storage.database import Database, plain_url
-from storage.ledger import tables
+from storage.ledger import reopening, tables
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -31,20 +40,30 @@ if TYPE_CHECKING:
 TABLES = (
     administration,
     agencies,
+    breaches,
+    assistance,
+    citizen_keys,
     clients,
     consents,
+    copies,
+    destructions,
     documents,
     factors,
+    grounds,
     keyring,
     limits,
     outbox,
+    quarantine,
+    rights,
     signing_keys,
     subjects,
     tickets,
+    voids,
     tables,
+    reopening,
 )
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0013"
+HEAD = "0034"
 """The newest revision. Stated here, and compared with the files by a test, so that a start that has nothing to migrate
 does not load Alembic (0.9 s)."""
 

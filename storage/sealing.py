@@ -184,6 +184,11 @@ def kek_ad(citizen: str) -> bytes:
     return _bound("berkas-kek", citizen)
 
 
+def trail_ad(citizen: str) -> bytes:
+    """What a citizen's trail key is bound to, under the root key."""
+    return _bound("berkas-trail", citizen)
+
+
 def dek_ad(document_id: str, version: int, kek_id: str) -> bytes:
     """What a version's data key is bound to, under the citizen's document key."""
     return _bound("berkas-dek", document_id, str(version), kek_id)

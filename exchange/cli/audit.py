@@ -14,9 +14,11 @@ import typer
 
 from exchange.cli import setup
 from exchange.cli.sandbox.facts import read_facts
-from exchange.flows import turn_keys
+from exchange.flows import reopen_log, turn_keys
 from exchange.settings import Settings, SettingsRefused
+from exchange.wiring import wired
 from storage.database import Database
+from storage.ledger.checkpoint import CheckpointRefused
 
 app = typer.Typer(no_args_is_help=True, help="The tamper-evident log.")
 
@@ -25,6 +27,7 @@ _VKEY = typer.Option(
     [], help="A verifier key of the log, once for each that it ever had; the sandbox's own are known."
 )
 _CHECKPOINT = typer.Option(None, help="A checkpoint that was kept elsewhere.")
+_NEWEST = typer.Option(..., help="The newest checkpoint of the old log that was published, kept elsewhere.")
 
 
 @app.command("verify")
@@ -39,29 +42,61 @@ def verify(
             raise SettingsRefused(
                 "name the log's verifier key with --vkey: one kept outside, not asked from here"
             )
-        keys = vkey or asyncio.run(_own_keys(settings))
-        command = [sys.executable, "-m", "storage.ledger.verify"]
-        command += [word for key in keys for word in ("--vkey", key)]
-        command += ["--checkpoint", str(checkpoint)] if checkpoint else []
-        command += ["--json"] if as_json else []
-        database_url = settings.database_url.get_secret_value() if settings.database_url else ""
-        environment = {
-            **os.environ,
-            "BERKAS_DATABASE_URL": database_url,
-            "BERKAS_ROOT_KEY": settings.root_key or "",
-        }
-        environment["PYTHONPATH"] = os.pathsep.join((str(setup.checkout()), os.environ.get("PYTHONPATH", "")))
-        code = subprocess.run(command, env=environment, check=False).returncode
+        code = checked(settings, vkey, checkpoint, as_json=as_json)
     raise typer.Exit(code)
 
 
-async def _own_keys(settings: Settings) -> list[str]:
+def checked(settings: Settings, vkeys: list[str], checkpoint: Path | None, *, as_json: bool = False) -> int:
+    """The exit code of the program that verifies."""
+    keys = vkeys or asyncio.run(own_keys(settings))
+    command = [sys.executable, "-m", "storage.ledger.verify"]
+    command += [word for key in keys for word in ("--vkey", key)]
+    command += ["--checkpoint", str(checkpoint)] if checkpoint else []
+    command += ["--json"] if as_json else []
+    database_url = settings.database_url.get_secret_value() if settings.database_url else ""
+    environment = {
+        **os.environ,
+        "BERKAS_DATABASE_URL": database_url,
+        "BERKAS_ROOT_KEY": settings.root_key or "",
+    }
+    environment["PYTHONPATH"] = os.pathsep.join((str(setup.checkout()), os.environ.get("PYTHONPATH", "")))
+    return subprocess.run(command, env=environment, check=False).returncode
+
+
+async def own_keys(settings: Settings) -> list[str]:
     """Of the sandbox, whose log is its own witness: the same database says what the log is and whose keys signed it."""
     database = Database(settings.database_url.get_secret_value() if settings.database_url else "")
     try:
         return list(await turn_keys.known_log_vkeys(database))
     finally:
         await database.close()
+
+
+@app.command("reopen")
+def reopen(checkpoint: Path = _NEWEST) -> None:
+    """After a restore below a published checkpoint, everything else stopped: the log goes on under a new origin. Exit code 1 refused."""
+    with setup.reachable() as settings:
+        asyncio.run(open_anew(settings, checkpoint.read_text()))
+
+
+async def open_anew(settings: Settings, note: str) -> str:
+    """The verifier key under the new name. Raises ``SettingsRefused`` and ``NotReopened``."""
+    database = Database(settings.database_url.get_secret_value() if settings.database_url else "")
+    try:
+        vkeys = await turn_keys.known_log_vkeys(database)
+        one = await reopen_log.reopened(database, note, vkeys)
+    except CheckpointRefused as error:
+        raise SettingsRefused(f"the checkpoint is not one of this log: {error}") from None
+    finally:
+        await database.close()
+    async with wired(
+        settings
+    ) as parts:  # the first entry under the new name is made, and signed when this ends
+        vkey = parts.publisher.vkey
+    typer.echo(f"{one.previous} ends at {one.restored_size} entries, {one.origin} goes on")
+    typer.echo(f"lost: entries {one.restored_size} to {one.lost_to - 1}")
+    typer.echo(f"keep this key outside, beside the old one: {vkey}")
+    return vkey
 
 
 @app.command("checkpoint")

@@ -6,7 +6,22 @@ import sys
 
 import typer
 
-from exchange.cli import audit, bench, clients, demo, enrol, keys, prepare, run, sandbox, setup
+from exchange.cli import (
+    audit,
+    backup,
+    bench,
+    clients,
+    demo,
+    enrol,
+    fsck,
+    grounds,
+    imports,
+    keys,
+    prepare,
+    run,
+    sandbox,
+    setup,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -15,14 +30,17 @@ app = typer.Typer(
     help="Berkas: shared-requirements document exchange for public service malls.",
     epilog="Exit codes: 0 done, 1 failed or refused, 2 wrong use, 3 a check found something wrong.",
 )
-for group in (run, prepare, demo, bench):
+for group in (run, prepare, demo, bench, fsck):
     group.register(app)
 app.add_typer(enrol.site_app, name="site")
 app.add_typer(enrol.agency_app, name="agency")
 app.add_typer(enrol.officer_app, name="officer")
 app.add_typer(clients.client_app, name="client")
+app.add_typer(grounds.app, name="ground")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="log")
+app.add_typer(backup.app, name="backup")
+app.add_typer(imports.app, name="import")
 app.add_typer(sandbox.app, name="sandbox")
 
 

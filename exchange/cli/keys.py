@@ -1,4 +1,4 @@
-"""Signing keys: what there is, and how one takes the place of another."""
+"""Keys: what there is, and how one takes the place of another."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ import typer
 
 from auth.key_life import SIGNED_LIFE
 from auth.keys import PURPOSES
+from exchange.cli import root_keys
 from exchange.cli.enrol import with_parts
 from exchange.deps import Parts, clock
 from exchange.flows import turn_keys
 from storage.signing_keys import SigningKeyRow
 
-app = typer.Typer(no_args_is_help=True, help="Signing keys: list, rotate, retire.")
+app = typer.Typer(no_args_is_help=True, help="Signing keys, citizens' keys and the root key.")
+root_keys.register(app)
 _PURPOSE = typer.Option(
     None,
     "--purpose",
-    help="access (tokens), document (tickets, consents, receipts), both by default; or ledger (checkpoints).",
+    help="access (tokens), document (tickets, consents, receipts), both by default; ledger (checkpoints); or citizen (papers).",
 )
 _OVERLAP = typer.Option(
     None,
@@ -29,6 +31,12 @@ _OVERLAP = typer.Option(
     max=30 * 86_400,
     help="Seconds until the new key signs: ten minutes, for the ledger a day.",
 )
+_BEFORE = typer.Option(
+    None,
+    "--before",
+    help="With --purpose citizen: only keys made before (UTC); to go on after an interruption.",
+)
+_JSON = typer.Option(False, "--json", help="One object at the end.")
 _COMPROMISED = typer.Option(
     False, "--compromised", help="At once: nothing that it signed is accepted any more."
 )
@@ -48,11 +56,22 @@ def list_keys() -> None:
 
 
 @app.command("rotate")
-def rotate(purpose: str | None = _PURPOSE, overlap_s: int | None = _OVERLAP) -> None:
-    """Introduce a new key. It is published now and signs after the overlap; then the old one can be retired."""
+def rotate(
+    purpose: str | None = _PURPOSE,
+    overlap_s: int | None = _OVERLAP,
+    before: datetime | None = _BEFORE,
+    as_json: bool = _JSON,
+) -> None:
+    """Introduce a new key. It is published now and signs after the overlap; then the old one can be retired. For citizens: a fresh
+    document key each, at once.
+    """
+    if purpose == root_keys.CITIZEN:
+        root_keys.turn_citizens(before, as_json=as_json)
+        return
     wanted = list(PURPOSES) if purpose is None else [purpose]
     if not set(wanted) <= set(turn_keys.ALL_PURPOSES):
-        typer.echo(f"a purpose is one of {', '.join(turn_keys.ALL_PURPOSES)}", err=True)
+        known = ", ".join((*turn_keys.ALL_PURPOSES, root_keys.CITIZEN))
+        typer.echo(f"a purpose is one of {known}", err=True)
         raise typer.Exit(2)
 
     async def turn(parts: Parts) -> list[tuple[SigningKeyRow, list[SigningKeyRow]]]:

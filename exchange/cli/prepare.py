@@ -10,6 +10,7 @@ from importlib.metadata import version as installed
 import typer
 
 from exchange.cli import setup
+from exchange.deps import clock
 from exchange.flows import look_after
 from exchange.problems import PROBLEMS
 from exchange.settings import Settings
@@ -37,7 +38,7 @@ def migrate() -> None:
 
 
 def doctor(as_json: bool = typer.Option(False, "--json", help="For programs.")) -> None:
-    """Database, object store, ledger, migrations, messages: each green or red. Exit code 3 when one is red."""
+    """Database, object store, ledger, migrations, messages, stored copies, one-time codes: each green or red. Exit code 3 when one is red."""
     notes: dict[str, str] = {}
     with setup.reachable() as settings:
         try:
@@ -85,6 +86,14 @@ async def _checks(settings: Settings, notes: dict[str, str]) -> dict[str, bool]:
         checks = await look_after.readiness(parts.database, parts.vault, parts.appender)
         checks["migrations"] = await schema.current_revision(parts.database) == schema.HEAD
         counts = await look_after.messages(parts.database)
-        checks["messages"] = counts["dead"] == 0
-        notes["messages"] = f"{counts['waiting']} waiting, {counts['dead']} given up"
+        checks["messages"] = not counts.given_up
+        why = ", ".join(f"{number} {cause}" for cause, number in counts.given_up.items())
+        given_up = f"{sum(counts.given_up.values())} given up in seven days"
+        notes["messages"] = f"{counts.waiting} waiting, {given_up}{f' ({why})' if why else ''}"
+        aside = await look_after.damaged(parts.database)
+        checks["stored_copies"] = not aside
+        notes["stored_copies"] = f"{aside} in quarantine (berkas fsck --deep)"
+        codes = await look_after.codes(parts.database, clock())
+        checks["codes"] = codes < settings.codes_per_hour
+        notes["codes"] = f"{codes} of {settings.codes_per_hour} one-time codes of this hour"
     return checks

@@ -1,4 +1,4 @@
-"""Running it: the whole sandbox with one command, or the application alone against servers that exist."""
+"""Running it: the whole sandbox with one command, or the application alone, or its jobs alone, against servers that exist."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from exchange.cli.sandbox.facts import banner
 from exchange.cli.sandbox.seed import ensure
 from exchange.cli.stopping import sigterm_is_ctrl_c
 from exchange.edge import Protocol
+from exchange.loops import start_loops
 from exchange.settings import Settings, SettingsRefused
 from exchange.wiring import wired
 from storage.embedded.services import Services
@@ -31,6 +32,7 @@ READY_WITHIN_S = 30
 def register(app: typer.Typer) -> None:
     app.command()(up)
     app.command()(serve)
+    app.command()(worker)
 
 
 def up() -> None:
@@ -69,6 +71,23 @@ def serve() -> None:
         KeyboardInterrupt
     ):  # asked to stop, and stopped: what a supervisor calls a success
         _serve(settings)
+
+
+def worker() -> None:
+    """The jobs beside the requests (messages, reminders, sweeps), for replicas with BERKAS_WORKER=apart. It has no port."""
+    settings = setup.load_settings()
+    logs.configure()
+    if settings.database_url is None:
+        raise SettingsRefused("BERKAS_DATABASE_URL is not set (`berkas up` starts everything)")
+    with contextlib.suppress(KeyboardInterrupt), sigterm_is_ctrl_c():
+        uvloop.run(_working(settings))
+
+
+async def _working(settings: Settings) -> None:
+    async with wired(settings) as parts:
+        start_loops(parts, shared=True)
+        typer.echo("the worker works")
+        await asyncio.Event().wait()
 
 
 async def _opened_once(settings: Settings) -> None:

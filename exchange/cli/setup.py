@@ -16,7 +16,7 @@ from pydantic import SecretStr, ValidationError
 
 from exchange.cli.stopping import sigterm_is_ctrl_c
 from exchange.requirements.reading import CatalogueError
-from exchange.settings import Settings, SettingsRefused
+from exchange.settings import CEILINGS, Settings, SettingsRefused
 from storage import schema
 from storage.database import Database
 from storage.embedded.place import EmbeddedServiceError, FolderLock, read_state
@@ -84,6 +84,9 @@ def servers(settings: Settings) -> Iterator[tuple[Settings, Services | None]]:
             path = place / "keys" / "root.key"
             create_root_key(path)
             update["root_key"] = f"file:{path}"
+        if "citizens_per_officer_hour" not in settings.model_fields_set:
+            # Each demo reaches six citizens with one officer, and is tried again within the hour.
+            update["citizens_per_officer_hour"] = CEILINGS["citizens_per_officer_hour"]
         yield settings.model_copy(update=update), services
 
 

@@ -18,23 +18,17 @@ from auth.callers import Caller
 from auth.grants import first_refusal
 from auth.verdict import Verdict
 from exchange.acts import caller_details, caller_needs, judged_caller, refusal
+from exchange.contacts import NewContact, SharedValues, contact_row
 from exchange.limits import Limits, Reach, TypedNumber, standing, typed_number
-from exchange.requirements.numbers import Nik, check_phone
+from exchange.requirements.numbers import Nik
+from storage.citizen_keys import insert_first_keys
 from storage.database import Database
 from storage.ids import new_id
 from storage.keyring import Keyring, seal_field
 from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
 from storage.ledger.work import Event, Trail, Work
-from storage.subjects import CONTACTS, ENROLMENTS, Contact, Enrolment, insert_subject, subject_by_nik
-
-
-@dataclass(frozen=True, slots=True)
-class NewContact:
-    """``channel`` is sms, whatsapp or email."""
-
-    channel: str
-    value: str
+from storage.subjects import CONTACTS, ENROLMENTS, Enrolment, insert_subject, subject_by_nik
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +56,8 @@ async def enrol(
     trail = await _subject(database, keyring, nik=nik, name=name, birth_date=birth_date, now=now)
     known = False
     reach = Reach(caller, [trail.subject_ref], limits, now, number)
-    rows = [_contact(keyring, trail, contact, caller, now) for contact in contacts]
+    rows = [contact_row(keyring, trail, contact, caller, now) for contact in contacts]
+    shared = SharedValues(keyring, caller, rows, now)
 
     def judge(facts: Facts, now: datetime) -> Verdict:
         return first_refusal(judged_caller(facts, caller, now), reach.judge(facts))
@@ -75,18 +70,19 @@ async def enrol(
             return
         facts.put(ENROLMENTS, Enrolment(trail.subject_ref, caller.actor, now))
         for row in rows:
-            facts.put(CONTACTS, row)
+            facts.put(CONTACTS, replace(row, set_at=now))
+        shared.note(facts, now)
 
     settled = await appender.submit(
         Work(
             kind="contact",
             caller=caller.actor,
             trail=trail,
-            load=[*caller_needs(caller), *reach.needs, Need(ENROLMENTS, trail.subject_ref)],
+            load=[*caller_needs(caller), *reach.needs, *shared.needs, Need(ENROLMENTS, trail.subject_ref)],
             judge=judge,
             apply=apply,
             apply_refused=reach.count_refused,
-            events=lambda _facts, _now, _verdict: [
+            events=lambda facts, _now, verdict: [
                 Event(
                     "contact",
                     trail,
@@ -98,7 +94,8 @@ async def enrol(
                         known=True if known else None,
                         channels=None if known else [row.channel for row in rows],
                     ),
-                )
+                ),
+                *(shared.events(facts) if verdict.allowed and not known else []),
             ],
         )
     )
@@ -136,7 +133,7 @@ async def _subject(
         known = await subject_by_nik(transaction, index)
         if known is None:
             subject_ref = new_id("sbj")
-            keys, trail = await keyring.fresh_citizen(subject_ref)
+            keys, trail = await keyring.fresh_citizen(subject_ref, now)
             identity = {
                 "nik": nik.number,
                 "name": name,
@@ -146,20 +143,7 @@ async def _subject(
             if await insert_subject(
                 transaction, subject_ref=subject_ref, nik_index=index, identity=sealed, now=now
             ):
-                transaction.session.add(keys)
+                await insert_first_keys(transaction, keys)
                 return trail
             known = await subject_by_nik(transaction, index)
     return await keyring.trail(str(known))
-
-
-def _contact(keyring: Keyring, trail: Trail, contact: NewContact, caller: Caller, now: datetime) -> Contact:
-    value = contact.value.strip().lower() if contact.channel == "email" else check_phone(contact.value)
-    return Contact(
-        id=new_id("k"),
-        subject_ref=trail.subject_ref,
-        channel=contact.channel,
-        value=seal_field(trail, "contact", value.encode()),
-        value_index=keyring.keyed_hash("contact", value),
-        set_by=caller.actor,
-        set_at=now,
-    )

@@ -7,76 +7,106 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from auth.callers import Officer
-from auth.grants import CONSENT_CHANGES, changed, factor_passed, judge_consent, judge_withdrawal
+from auth.grants import CONSENT_CHANGES, changed, judge_consent, judge_withdrawal
 from auth.links import code_hash
-from auth.roles import WITHDRAW
 from auth.tokens import TokenDesk
-from auth.verdict import ALLOWED, AccessRefused, Refused, Verdict
-from exchange.acts import caller_needs, judged_caller
+from auth.verdict import AccessRefused, Verdict
+from exchange.citizen import By, Letter, by_needs, counted_as
+from exchange.family import trail_needs
+from exchange.received import owed, received
 from exchange.records import withdrawn_record
+from exchange.representation import Behalf, behalf_of
 from exchange.requirements.numbers import mask_name
+from exchange.revisions import revisions_of, sha256_of
+from exchange.slip_codes import ShownCode
+from exchange.taking_back import (
+    STOP_WITHIN,
+    at_counter,
+    caller_verdict,
+    decider_trail,
+    letters_to,
+    officer_of,
+    on_both,
+)
+from storage.agencies import all_agencies
 from storage.consents import (
-    CHALLENGES,
     CONSENTS,
     REQUESTS,
     CitizenLink,
     Consent,
     consent_by_id,
-    consents_of,
+    consents_held,
     items_of,
     link_by_hash,
 )
 from storage.database import Database, Reading
+from storage.errors import KeyMissing
+from storage.ids import new_id
 from storage.keyring import Keyring, seal_field
 from storage.ledger.facts import Facts, Need
-from storage.ledger.history import events_of
+from storage.ledger.history import first_entry_at, selected
 from storage.ledger.log import Appender
-from storage.ledger.work import Event, Work
-from storage.outbox import MESSAGES, address_of, new_message
+from storage.ledger.work import Event, Work, nothing
+from storage.rights import WITHDRAWALS
 from storage.subjects import subject_identity
 
-STOP_WITHIN = timedelta(hours=72)
-"""Real hours, not working days (UU 27/2022 art. 40)."""
+LOOKED_AT = 1_000  # entries that are opened for one page of a list that is filtered
 
 
 @dataclass(frozen=True, slots=True)
 class LiveConsent:
-    """A consent that can still be used; ``types`` are the granted document types."""
+    """A consent that can still be used; ``types`` are the granted document types, ``behalf`` whom it is about when the reader
+    decided for another.
+    """
 
     consent: Consent
     types: tuple[str, ...]
+    behalf: Behalf | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OwnTrail:
-    """``events`` are (index, body) of the newest entries, newest first; ``holder`` is the masked name; ``requests`` leads
-    from each of the citizen's consents to its request, whose number people know.
+    """``events`` are (index, body) of the newest entries that were chosen, newest first, ``next`` goes on behind them; ``holder`` is the
+    masked name; ``requests`` leads from each of the citizen's consents to its request, whose number people know; ``began_at`` is the
+    time of the first entry, ``agencies`` the ids of all there are.
     """
 
     holder: str
     requests: Mapping[str, str]
     consents: tuple[LiveConsent, ...]
     events: tuple[tuple[int, dict[str, Any]], ...]
+    next: int | None
+    began_at: datetime | None
+    agencies: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
-    """The citizen's own link with the browser that holds it."""
+class Chosen:
+    """Which entries are shown: of one agency (empty: of all and of nobody), from ``since`` on and before ``until``."""
 
-    link: CitizenLink
-    browser: str
+    agency: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def wants(self, body: Mapping[str, Any]) -> bool:
+        return not self.agency or self.agency in {body.get("agency"), *body.get("agencies", ())}
+
+
+EVERYTHING = Chosen()
 
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
+    """``id`` is that of the recipient's clock."""
+
+    id: str
     consent: Consent
     types: tuple[str, ...]
     deadline: datetime
@@ -93,19 +123,48 @@ async def open_link(database: Database, keyring: Keyring, *, code: str, now: dat
 
 
 async def own_trail(
-    database: Database, keyring: Keyring, *, subject_ref: str, limit: int, before: int | None, now: datetime
+    database: Database,
+    keyring: Keyring,
+    *,
+    subject_ref: str,
+    limit: int,
+    before: int | None,
+    now: datetime,
+    chosen: Chosen = EVERYTHING,
 ) -> OwnTrail:
-    """The newest ``limit`` entries with a ``subject_seq`` below ``before``."""
+    """The newest ``limit`` entries that are ``chosen``, with a ``subject_seq`` below ``before``."""
     trail = await keyring.trail(subject_ref)
     async with database.reading() as reading:
-        rows = await consents_of(reading, subject_ref)
+        rows = await consents_held(reading, subject_ref)
         live = [row for row in rows if judge_consent(row, row.agency_id, now).allowed]
-        consents = [LiveConsent(row, await granted_types(reading, row.id)) for row in live]
-        events = await events_of(reading, trail, limit=limit, before=before)
+        types = {row.id: await granted_types(reading, row.id) for row in live}
+        page = await selected(
+            reading,
+            trail,
+            chosen.wants,
+            limit=limit,
+            look=LOOKED_AT,
+            before=before,
+            since=chosen.since,
+            until=chosen.until,
+        )
+        began_at = await first_entry_at(reading, trail)
+        agencies = await all_agencies(reading)
         sealed = await subject_identity(reading, subject_ref)
+    consents = [
+        LiveConsent(row, types[row.id], await _whose(database, keyring, row, subject_ref)) for row in live
+    ]
     identity = json.loads(await keyring.unseal(subject_ref, "identity", sealed or b""))
     requests = {row.id: row.request_id for row in rows}
-    return OwnTrail(mask_name(identity["name"]), requests, tuple(consents), tuple(events))
+    return OwnTrail(
+        holder=mask_name(identity["name"]),
+        requests=requests,
+        consents=tuple(consents),
+        events=tuple(page.events),
+        next=page.next,
+        began_at=began_at,
+        agencies=tuple(agency.id for agency in agencies),
+    )
 
 
 async def granted_types(reading: Reading, consent_id: str) -> tuple[str, ...]:
@@ -114,12 +173,23 @@ async def granted_types(reading: Reading, consent_id: str) -> tuple[str, ...]:
 
 
 async def consent_of(database: Database, *, consent_id: str, subject_ref: str) -> LiveConsent | None:
-    """An own consent, for the page that asks once more; None alike for another's and none."""
+    """An own consent, or one that this citizen gave for another, for the page that asks once more; None alike for another's and
+    none.
+    """
     async with database.reading() as reading:
         consent = await consent_by_id(reading, consent_id)
-        if consent is None or consent.subject_ref != subject_ref:
+        if consent is None or subject_ref not in {consent.subject_ref, consent.decider_ref}:
             return None
         return LiveConsent(consent, await granted_types(reading, consent_id))
+
+
+async def _whose(database: Database, keyring: Keyring, consent: Consent, reader: str) -> Behalf | None:
+    """None for the reader's own; also when the one it is about was erased meanwhile."""
+    if consent.subject_ref == reader:
+        return None
+    with contextlib.suppress(KeyMissing):
+        return await behalf_of(database, keyring, consent)
+    return None
 
 
 async def withdraw(
@@ -129,40 +199,41 @@ async def withdraw(
     desk: TokenDesk,
     *,
     consent_id: str,
-    by: Officer | Holder,
-    notice: Callable[[str, Sequence[str], str, datetime], str],
+    by: By | ShownCode,
+    notice: Letter[[str, Sequence[str], str, datetime]],
     now: datetime,
 ) -> Withdrawn:
-    """``by`` is an officer acting for the citizen at the counter, or the citizen's own link; ``notice`` makes the
-    message from agency id, types, request id and deadline. Raises ``AccessRefused`` after the refusal is on record.
+    """``by`` is an officer of the consent's agency acting for the citizen at the counter, one of any agency with the code of the printed
+    slip, or the citizen's own link; ``notice`` makes the message from agency id, types, request id and deadline. Raises ``AccessRefused`` after the refusal is on record.
     """
     async with database.reading() as reading:
         consent = await consent_by_id(reading, consent_id)
         types = await granted_types(reading, consent_id)
-    officer = by if isinstance(by, Officer) else None
+    officer = officer_of(by)
+    withdrawal_id = new_id("wd")
     trail = keyring.site_trail() if consent is None else await keyring.trail(consent.subject_ref)
+    others = await decider_trail(keyring, consent)
     if consent is None:
-        revision, record, address = b"", b"", None
+        revision, record, so_far = "", b"", None
     else:
-        principal = keyring.pseudonym(consent.agency_id, consent.subject_ref)
-        revision = withdrawn_record(desk, consent, principal, now).encode()
-        earlier = await keyring.unseal(consent.subject_ref, "consent", consent.record)
-        record = seal_field(trail, "consent", earlier + b"\n" + revision)
-        address = await address_of(database, keyring, consent.subject_ref)
-    text = notice(consent.agency_id, types, consent.request_id, now + STOP_WITHIN) if consent else ""
-    message = new_message(trail, address, "notice", text, now) if address else None
+        async with database.reading() as reading:
+            so_far = await received(reading, trail, consent.valid_from)
+        earlier = await revisions_of(keyring, consent)
+        # What rests on law is refused below: nothing is signed that says otherwise.
+        revision = withdrawn_record(desk, earlier[-1], now) if consent.lawful_basis == "consent" else ""
+        record = seal_field(trail, "consent", "\n".join([*earlier, revision]).encode())
     request_id = consent.request_id if consent else ""
+    letters = await letters_to(database, keyring, notice, consent, types, [trail, *others], now)
 
     def judge(facts: Facts, now: datetime) -> Verdict:
         current = facts.get(CONSENTS, consent_id)
-        caller = _caller_verdict(facts, by, current, now)
+        caller = caller_verdict(facts, by, current, now)
         return caller if not caller.allowed else judge_withdrawal(current)
 
     def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
         current = facts.get(CONSENTS, consent_id)
         if current is None:
             return
-        digest = hashlib.sha256(revision).hexdigest()
         facts.put(
             CONSENTS,
             replace(
@@ -171,59 +242,51 @@ async def withdraw(
                 epoch=current.epoch + 1,
                 withdrawn_at=now,
                 record=record,
-                record_sha256=digest,
+                record_sha256=sha256_of(revision),
             ),
         )
+        nothing = so_far is not None and so_far.nothing_under(facts, trail, consent_id)
+        facts.put(WITHDRAWALS, owed(withdrawal_id, current, "withdrawn", now, nothing=nothing))
         request = facts.get(REQUESTS, request_id)
         if request is not None and (state := changed(request.state, "withdraw")):
             facts.put(REQUESTS, replace(request, state=state))
-        if message is not None:
-            facts.put(MESSAGES, message)
+        for letter in letters:
+            letter.keep(facts)
 
-    def events(_facts: Facts, _now: datetime, _verdict: Verdict) -> list[Event]:
+    def events(_facts: Facts, _now: datetime, verdict: Verdict) -> list[Event]:
         details: dict[str, Any] = {"consent": consent_id, "lawful_basis": "consent"}
+        if verdict.allowed:
+            details["withdrawal"] = withdrawal_id
         if consent is not None:
             details |= {
                 "agency": consent.agency_id,
                 "service": consent.service,
                 "document_types": list(types),
             }
-        if officer is not None:
-            details |= {"counter": officer.counter, "for_citizen": True}
-        return [Event("withdraw", trail, officer.actor if officer else "citizen", details)]
+        details |= at_counter(by, consent)
+        event = Event("withdraw", trail, officer.actor if officer else "citizen", details)
+        return on_both(event, consent, others, by)
 
     settled = await appender.submit(
         Work(
             kind="withdraw",
-            # Counted apart: nothing that was refused elsewhere may keep a withdrawal waiting.
-            caller=f"withdraw:{by.actor if isinstance(by, Officer) else by.browser}",
+            caller=counted_as("withdraw", by.officer if isinstance(by, ShownCode) else by),
             trail=trail,
             load=[
                 Need(CONSENTS, consent_id),
                 Need(REQUESTS, request_id),
-                *(caller_needs(officer) if officer else []),
-                *([Need(CHALLENGES, by.link.id, "target_id")] if isinstance(by, Holder) else []),
-                *([Need(MESSAGES, message.id)] if message else []),
+                *(by_needs(by.officer if isinstance(by, ShownCode) else by)),
+                *(by.needs if isinstance(by, ShownCode) else []),
+                *(need for letter in letters for need in letter.needs),
+                *trail_needs(others),
             ],
             judge=judge,
             apply=apply,
+            apply_refused=by.count if isinstance(by, ShownCode) else nothing,
             events=events,
         )
     )
     settled.verdict.enforce()
     if consent is None:
         raise AccessRefused("consent_unknown")
-    return Withdrawn(consent, types, settled.receipt.at + STOP_WITHIN)
-
-
-def _caller_verdict(facts: Facts, by: Officer | Holder, consent: Consent | None, now: datetime) -> Verdict:
-    if isinstance(by, Officer):
-        verdict = judged_caller(facts, by, now, WITHDRAW)
-        if verdict.allowed and consent is not None and consent.agency_id != by.agency_id:
-            return Refused("consent_of_another_agency")
-        return verdict
-    if not factor_passed(facts.group(CHALLENGES, "target_id", by.link.id), by.browser, now):
-        return Refused("factor_missing")
-    if consent is not None and consent.subject_ref != by.link.subject_ref:
-        return Refused("consent_of_another_citizen")
-    return ALLOWED
+    return Withdrawn(withdrawal_id, consent, types, settled.receipt.at + STOP_WITHIN)

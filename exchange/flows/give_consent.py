@@ -8,28 +8,34 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from auth.grants import CONSENT_AFTER, judge_decision, must_change
+from auth.grants import first_refusal, judge_decision, must_change
 from auth.links import code_hash, new_code
+from auth.rights import judge_alive
 from auth.tokens import TokenDesk
-from auth.verdict import AccessRefused, Verdict
+from auth.verdict import ALLOWED, AccessRefused, Verdict
 from exchange.acts import name_of
-from exchange.records import Choice, Terms, given_record
+from exchange.decided import AskedItem, asked_items, decision_rows, outcome_of, told_subject
+from exchange.records import Choice, Terms, by_proof, given_record
+from exchange.representation import (
+    Behalf,
+    behalf_of,
+    decision_needs,
+    granted_by,
+    judge_still,
+    pinned,
+    represented,
+    told_to_both,
+)
 from storage.agencies import AGENCIES, Agency
 from storage.consents import (
     CHALLENGES,
-    CONSENTS,
-    ITEMS,
     LINKS,
     REQUESTS,
     CitizenLink,
-    Consent,
-    ConsentItem,
     ConsentRequest,
     challenges_for,
     items_of,
@@ -37,37 +43,31 @@ from storage.consents import (
     request_by_id,
 )
 from storage.database import Database
-from storage.documents import VERSIONS, DocumentVersion
 from storage.errors import KeyMissing
 from storage.ids import new_id
-from storage.keyring import Keyring, seal_field
+from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
-from storage.ledger.work import Event, Trail, Work
-from storage.outbox import MESSAGES, address_of, new_message
+from storage.ledger.work import Event, Work
+from storage.outbox import MESSAGES, Message, notices_to
+from storage.rights import DEATHS
 
-Notice = Callable[[Sequence[str], Sequence[str], str], str]
-"""Makes the citizen's message from granted types, refused types and the trail link."""
-
-
-@dataclass(frozen=True, slots=True)
-class AskedItem:
-    """One paper of a request; ``on_file`` is its newest ready version, None when there is none."""
-
-    key: str
-    type: str
-    document_id: str | None
-    on_file: DocumentVersion | None
+Notice = Callable[[Sequence[str], Sequence[str], str, bool], str]
+"""Makes the message from granted types, refused types, the trail link, and whether it is for a citizen for whom another decided."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A request as its link shows it."""
+    """A request as its link shows it; ``behalf`` for whom it is decided, None when the citizen decides alone. ``code`` is the link's,
+    as it was typed.
+    """
 
     request: ConsentRequest
     agency: Agency
     asker: str
     items: tuple[AskedItem, ...]
+    behalf: Behalf | None
+    code: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,25 +84,21 @@ class Decided:
 
 
 async def open_link(database: Database, keyring: Keyring, *, code: str) -> Opened | None:
-    """What a link stands for; None for a code that is not ours or not known."""
+    """What a link stands for; None for a code that is not ours, not known, of what is answered with assistance, or of an erased citizen."""
     hashed = code_hash(keyring.site("link"), code)
     if hashed is None:
         return None
     async with database.reading() as reading:
         request = await request_by_code(reading, hashed.hex())
-        if request is None:
+        if request is None or request.mode == "assisted":
             return None
-        asked = json.loads(request.items)
-        documents = [item["document_id"] for item in asked if item["document_id"]]
-        versions = await VERSIONS.load(reading.raw, "document_id", documents)
+        items = await asked_items(reading, request)
         agency = (await AGENCIES.load(reading.raw, "id", [request.agency_id]))[0]
         asker = await name_of(reading, request.asked_by)
-    ready = {version.document_id: version for version in versions if version.state == "ready"}
-    items = tuple(
-        AskedItem(str(number), item["type"], item["document_id"], ready.get(item["document_id"]))
-        for number, item in enumerate(asked)
-    )
-    return Opened(request, agency, asker, items)
+    try:
+        return Opened(request, agency, asker, items, await behalf_of(database, keyring, request), code)
+    except KeyMissing:
+        return None
 
 
 async def reopened(database: Database, opened: Opened) -> Opened:
@@ -125,6 +121,7 @@ async def decide(
     notice: Notice,
     link_life: timedelta,
     origin: str,
+    zone: str,
     now: datetime,
 ) -> Decided:
     """``ticked`` are keys of papers on file; none means "refuse all". Raises ``AccessRefused`` after the refusal is on
@@ -133,6 +130,7 @@ async def decide(
     request = opened.request
     try:
         trail = await keyring.trail(request.subject_ref)
+        decider = await keyring.trail(request.decider_ref) if represented(request) else None
     except KeyMissing:
         raise AccessRefused("link_unknown") from None
     trail_code = new_code(keyring.site("link"))
@@ -142,11 +140,12 @@ async def decide(
         )
         for item in opened.items
     ]
-    granted, refused, absent = _sorted(choices)
-    act = "grant_some" if granted and (refused or absent) else "grant_all" if granted else "refuse"
+    outcome = outcome_of(choices)
+    granted, refused, absent = outcome
+    act = outcome.act
     async with database.reading() as reading:
         proofs = await challenges_for(reading, request.id)
-    proved = [proof.verified_at for proof in proofs if proof.browser == browser and proof.verified_at]
+    proved = [proof for proof in proofs if proof.browser == browser and proof.verified_at]
     consent_id = new_id("c")
     record = given_record(
         desk,
@@ -156,23 +155,32 @@ async def decide(
         agency=opened.agency,
         terms=terms,
         choices=choices,
-        proved_at=max(proved, default=None),
+        granted_by=granted_by(keyring, request),
+        authn=by_proof(max(proved, key=lambda proof: proof.verified_at or proof.sent_at, default=None)),
         now=now,
     )
-    consent, items = _consent(trail, request, consent_id, act, choices, record, now)
-    link = _link(keyring, trail, consent, trail_code, link_life, now)
-    text = notice(granted, refused, f"{origin}/w/{trail_code}")
-    address = await address_of(database, keyring, request.subject_ref)
-    message = (
-        new_message(trail, address, "notice", text, now, link=f"{origin}/w/{trail_code}") if address else None
-    )
+    rows = decision_rows(
+        keyring, trail, request, consent_id, choices, record,
+        link_code=trail_code, link_life=link_life, now=now, holder=decider,
+    )  # fmt: skip
+    more: list[CitizenLink] = []
+    text = notice(granted, refused, f"{origin}/w/{trail_code}", False)
+    link = f"{origin}/w/{trail_code}"
+    messages: list[Message] = await notices_to(database, keyring, decider or trail, text, now, link=link)
+    if decider is not None:
+        more, also = await told_subject(
+            database, keyring, trail, consent_id,
+            words=lambda own: notice(granted, refused, own, True),
+            origin=origin, life=link_life, now=now,
+        )  # fmt: skip
+        messages += also
 
     def judge(facts: Facts, now: datetime) -> Verdict:
-        return judge_decision(
-            facts.get(REQUESTS, request.id),
-            facts.group(CHALLENGES, "target_id", request.id),
-            browser=browser,
-            now=now,
+        challenges = facts.group(CHALLENGES, "target_id", request.id)
+        return first_refusal(
+            judge_decision(facts.get(REQUESTS, request.id), challenges, browser=browser, now=now),
+            judge_alive(facts.group(DEATHS, "subject_ref", request.decider_ref)),
+            judge_still(facts, request, zone, now) if granted else ALLOWED,
         )
 
     def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
@@ -182,14 +190,13 @@ async def decide(
             state=must_change(before.state, act),
             decided_at=now,
             browser=browser,
-            consent_id=consent.id,
+            consent_id=consent_id,
         )
         facts.put(REQUESTS, decided)
-        facts.put(CONSENTS, consent)
-        for item in items:
-            facts.put(ITEMS, item)
-        facts.put(LINKS, link)
-        if message is not None:
+        rows.put(facts)
+        for link in more:
+            facts.put(LINKS, link)
+        for message in messages:
             facts.put(MESSAGES, message)
 
     def events(_facts: Facts, _now: datetime, _verdict: Verdict) -> list[Event]:
@@ -199,27 +206,29 @@ async def decide(
             "service": request.service,
             "lawful_basis": "consent",
             "request": request.id,
-            "consent": consent.id,
-            "consent_sha256": consent.record_sha256,
+            "consent": consent_id,
+            "consent_sha256": rows.consent.record_sha256,
             "shown_sha256": terms.shown_sha256,
             "granted": list(granted),
             "refused": list(refused),
             "absent": list(absent),
         }
-        return [Event("grant" if granted else "refuse", trail, "citizen", details)]
+        event = Event("grant" if granted else "refuse", trail, "citizen", details)
+        return told_to_both(event, decider, request.relation, pinned(request))
 
     settled = await appender.submit(
         Work(
             kind="grant" if granted else "refuse",
-            caller=f"citizen:{request.subject_ref}",
+            caller=f"citizen:{request.decider_ref}",
             trail=trail,
             load=[
                 Need(REQUESTS, request.id),
                 Need(CHALLENGES, request.id, "target_id"),
-                Need(CONSENTS, consent.id),
-                Need(LINKS, link.id),
-                *(Need(ITEMS, item.id) for item in items),
-                *([Need(MESSAGES, message.id)] if message else []),
+                Need(DEATHS, request.decider_ref, "subject_ref"),
+                *rows.needs,
+                *(Need(LINKS, link.id) for link in more),
+                *(Need(MESSAGES, message.id) for message in messages),
+                *decision_needs(request, [decider] if decider else []),
             ],
             judge=judge,
             apply=apply,
@@ -236,58 +245,4 @@ async def decided_before(database: Database, *, request: ConsentRequest) -> Deci
     async with database.reading() as reading:
         items = await items_of(reading, request.consent_id or "")
     choices = [Choice(item.document_type, item.document_id, item.decision == "granted") for item in items]
-    return Decided(request, *_sorted(choices), trail_code=None)
-
-
-def _sorted(choices: Sequence[Choice]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Types that were granted, refused, never offered."""
-    return (
-        tuple(choice.type for choice in choices if choice.granted),
-        tuple(choice.type for choice in choices if not choice.granted and choice.document_id),
-        tuple(choice.type for choice in choices if not choice.document_id),
-    )
-
-
-def _consent(
-    trail: Trail,
-    request: ConsentRequest,
-    consent_id: str,
-    act: str,
-    choices: Sequence[Choice],
-    record: str,
-    now: datetime,
-) -> tuple[Consent, list[ConsentItem]]:
-    consent = Consent(
-        id=consent_id,
-        request_id=request.id,
-        subject_ref=request.subject_ref,
-        agency_id=request.agency_id,
-        asked_by=request.asked_by,
-        service=request.service,
-        application_no=request.application_no,
-        state=CONSENT_AFTER[act],
-        epoch=1,
-        valid_from=now,
-        valid_until=request.valid_until,
-        record=seal_field(trail, "consent", record.encode()),
-        record_sha256=hashlib.sha256(record.encode()).hexdigest(),
-        withdrawn_at=None,
-    )
-    items = [
-        ConsentItem(
-            id=f"{consent_id}/{number:02d}",
-            consent_id=consent_id,
-            document_type=choice.type,
-            document_id=choice.document_id,
-            decision="granted" if choice.granted else "refused",
-        )
-        for number, choice in enumerate(choices)
-    ]
-    return consent, items
-
-
-def _link(
-    keyring: Keyring, trail: Trail, consent: Consent, code: str, life: timedelta, now: datetime
-) -> CitizenLink:
-    hashed = code_hash(keyring.site("link"), code) or b""
-    return CitizenLink(hashed.hex(), trail.subject_ref, consent.id, now, now + life)
+    return Decided(request, *outcome_of(choices), trail_code=None)

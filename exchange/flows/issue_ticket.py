@@ -12,20 +12,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from auth.callers import Caller, Machine
-from auth.grants import first_refusal, judge_consent, judge_documents, judge_version
+from auth.grants import first_refusal, judge_consent, judge_documents, judge_people, judge_version
 from auth.tokens import TicketClaims, TicketDocument, TokenDesk, issue_ticket
 from auth.verdict import ALLOWED, AccessRefused, Refused, Verdict
 from exchange.acts import caller_details, caller_needs, judged_caller
+from exchange.citizen import Letter
+from exchange.family import linked, trail_needs, trails_of
 from exchange.limits import Limits, Reach
 from storage.consents import CONSENTS, ITEMS, consent_by_id, items_of
 from storage.database import Database, Reading
-from storage.documents import VERSIONS, DocumentVersion
+from storage.documents import VERSIONS, DocumentVersion, current
 from storage.ids import new_id
 from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
-from storage.ledger.work import Event, Work
-from storage.outbox import MESSAGES, address_of, new_message
+from storage.ledger.work import Event, Trail, Work
+from storage.outbox import addresses_of
 
 MAX_DOCUMENTS = 50
 
@@ -35,6 +37,7 @@ class Issued:
     token: str
     expires_in_s: int
     versions: tuple[DocumentVersion, ...]
+    renditions: tuple[str, ...]
 
 
 async def issue(
@@ -48,11 +51,12 @@ async def issue(
     documents: Collection[str] | None,
     life_s: int,
     limits: Limits,
-    notice: Callable[[Sequence[str], str, datetime], str],
+    notice: Letter[[Sequence[str], str, datetime]],
+    rendition: Callable[[str, str], str],
     now: datetime,
 ) -> Issued:
     """``documents`` chooses among the granted ones; None means all. ``notice`` makes the citizen's message from
-    types, service and time. Raises ``AccessRefused`` after the refusal is on record.
+    types, service and time; ``rendition`` says how a type leaves for a service. Raises ``AccessRefused`` after the refusal is on record.
     """
     async with database.reading() as reading:
         consent = await consent_by_id(reading, consent_id)
@@ -67,13 +71,23 @@ async def issue(
         }
         wanted = granted if documents is None else set(documents)
         versions = await _newest(reading, wanted)
+    renditions = [rendition(consent.service if consent else "", version.type) for version in versions]
     ticket_id = new_id("t")
     # A consent that nobody knows still leaves its entry, on the site's own trail.
     trail = keyring.site_trail() if consent is None else await keyring.trail(consent.subject_ref)
-    message = None
-    if consent is not None and (address := await address_of(database, keyring, consent.subject_ref)):
-        words = notice([version.type for version in versions], consent.service, now)
-        message = new_message(trail, address, "notice", words, now)
+    posted = None
+    # Who cannot be reached and for whom another decided: that other is told.
+    told = await trails_of(
+        keyring, dict.fromkeys((consent.subject_ref, consent.decider_ref) if consent else ())
+    )
+    for own in told:
+        addresses = await addresses_of(database, keyring, own.subject_ref)
+        if consent and posted is None and addresses:
+            named = [version.type for version in versions]
+            posted = notice.write(keyring, own, addresses.values(), now, named, consent.service, now)
+    others = await trails_of(
+        keyring, sorted({ref for version in versions for ref in version.subjects.split()})
+    )
     reach = Reach(caller, [consent.subject_ref] if consent else [], limits, now)
     few_enough = ALLOWED if len(wanted) <= MAX_DOCUMENTS else Refused("too_many_documents")
     in_token = ALLOWED if types is None or (wanted and wanted <= granted) else Refused("not_in_token")
@@ -89,24 +103,26 @@ async def issue(
             judge_documents(facts.group(ITEMS, "consent_id", consent_id), wanted),
             all_found,
             *(judge_version(facts.get(VERSIONS, version.id)) for version in versions),
+            *(judge_people(facts.get(VERSIONS, version.id), version.subjects) for version in versions),
         )
 
     def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
         reach.count(facts, now)
-        if message is not None:
-            facts.put(MESSAGES, message)
+        if posted is not None:
+            posted.keep(facts)
 
     def events(_facts: Facts, _now: datetime, _verdict: Verdict) -> list[Event]:
         details = caller_details(
             caller,
             service=consent.service if consent else None,
-            lawful_basis="consent",
+            lawful_basis=consent.lawful_basis if consent else None,
             consent=consent_id,
             ticket=ticket_id,
             document_types=[version.type for version in versions],
             docs=[{"id": version.document_id, "ver": version.version} for version in versions],
         )
-        return [Event("ticket", trail, caller.actor, details)]
+        event = Event("ticket", trail, caller.actor, details)
+        return [event, *(told for one in others for told in _linked(event, one, versions))]
 
     settled = await appender.submit(
         Work(
@@ -116,10 +132,11 @@ async def issue(
             load=[
                 *caller_needs(caller),
                 *reach.needs,
+                *trail_needs(others),
                 Need(CONSENTS, consent_id),
                 Need(ITEMS, consent_id, "consent_id"),
                 *(Need(VERSIONS, version.id) for version in versions),
-                *([Need(MESSAGES, message.id)] if message else []),
+                *(posted.needs if posted else []),
             ],
             judge=judge,
             apply=apply,
@@ -141,11 +158,18 @@ async def issue(
         consent_id=consent.id,
         consent_rev=consent.epoch,
         consent_sha256=consent.record_sha256,
-        docs=tuple(_ticket_document(version) for version in versions),
+        lawful_basis=consent.lawful_basis,
+        docs=tuple(map(_ticket_document, versions, renditions)),
         issued_at=issued_at,
         expires_at=issued_at + timedelta(seconds=life_s),
     )
-    return Issued(issue_ticket(desk, claims, issued_at), life_s, tuple(versions))
+    return Issued(issue_ticket(desk, claims, issued_at), life_s, tuple(versions), tuple(renditions))
+
+
+def _linked(event: Event, trail: Trail, versions: Sequence[DocumentVersion]) -> list[Event]:
+    """For somebody whom papers of the ticket name: which kinds of paper, and nothing of the others."""
+    types = [version.type for version in versions if trail.subject_ref in version.subjects.split()]
+    return linked(event, [trail], document_types=types)
 
 
 def _holder(caller: Caller) -> dict[str, str]:
@@ -159,11 +183,10 @@ async def _newest(reading: Reading, documents: Collection[str]) -> list[Document
     """At most one more than a ticket may hold: a longer wish is refused by the judge, on record."""
     wanted = sorted(documents)[: MAX_DOCUMENTS + 1]
     rows = await VERSIONS.load(reading.raw, "document_id", wanted)
-    ready = [row for row in rows if row.state == "ready"]
-    return sorted(ready, key=lambda row: row.document_id)
+    return sorted(current(rows).values(), key=lambda row: row.document_id)
 
 
-def _ticket_document(version: DocumentVersion) -> TicketDocument:
+def _ticket_document(version: DocumentVersion, rendition: str) -> TicketDocument:
     return TicketDocument(
         id=version.document_id,
         ver=version.version,
@@ -171,4 +194,5 @@ def _ticket_document(version: DocumentVersion) -> TicketDocument:
         sha256=version.sha256,
         size=version.size,
         media=version.media_type,
+        rendition=rendition,
     )

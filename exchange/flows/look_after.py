@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import datetime
 from typing import Any
 
 from storage.database import Database
 from storage.errors import StorageError
+from storage.inspection import Gate
 from storage.keyring import Keyring
 from storage.ledger.log import Appender
-from storage.outbox import message_counts, sent_messages
+from storage.limits import codes_sent
+from storage.outbox import MessageCounts, message_counts, sent_messages
+from storage.quarantine import in_quarantine
 from storage.vault import Vault
 
 PROBE_LIMIT_S = 3.0
@@ -26,10 +30,27 @@ async def readiness(database: Database, vault: Vault, appender: Appender) -> dic
     }
 
 
-async def messages(database: Database) -> dict[str, int]:
-    """How many messages to citizens wait, and how many were given up after a day of tries."""
+async def intake(gate: Gate | None, now: datetime) -> dict[str, str]:
+    """How files are looked at before they are kept."""
+    return {"files": "by first bytes only", "malware_scan": "off"} if gate is None else await gate.state(now)
+
+
+async def messages(database: Database) -> MessageCounts:
+    """How many messages wait, and how many of the last seven days were given up, and why."""
     async with database.reading() as reading:
         return await message_counts(reading)
+
+
+async def codes(database: Database, now: datetime) -> int:
+    """How many one-time codes went out in this hour."""
+    async with database.reading() as reading:
+        return await codes_sent(reading, now)
+
+
+async def damaged(database: Database) -> int:
+    """How many stored copies are in quarantine."""
+    async with database.reading() as reading:
+        return await in_quarantine(reading)
 
 
 async def sent(database: Database, keyring: Keyring) -> list[dict[str, Any]]:

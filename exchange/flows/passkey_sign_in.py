@@ -17,16 +17,9 @@ from datetime import datetime
 from typing import Any
 
 from auth.callers import Officer, csrf_of, new_session_secret, session_of
+from auth.challenges import SIGN_IN, new_challenge
 from auth.grants import first_refusal
-from auth.passkeys import (
-    SIGN_IN,
-    RelyingParty,
-    judge_assertion,
-    new_challenge,
-    remembered,
-    request_options,
-    verified_assertion,
-)
+from auth.passkeys import RelyingParty, judge_assertion, remembered, request_options, verified_assertion
 from auth.sign_in import judge_standing
 from auth.verdict import AccessRefused, Refused, Verdict
 from exchange.sessions import SignedIn, admit, officer_of, refused_alike
@@ -116,7 +109,7 @@ async def _tried(
             keyring.site("one-time-code"),
             sent,
             public_key=passkey.public_key,
-            officer_id=row.id,
+            handle=row.id,
         )
     )
     trail = keyring.site_trail()

@@ -15,12 +15,11 @@ from datetime import datetime
 from typing import Any
 
 from auth.callers import Officer
+from auth.challenges import new_challenge, registration_of
 from auth.passkeys import (
     RelyingParty,
     creation_options,
     judge_registration,
-    new_challenge,
-    registration_of,
     remembered,
     verified_registration,
 )
@@ -45,7 +44,7 @@ async def offer(
         row = (await OFFICERS.load(reading.raw, "id", [officer.id]))[0]
     challenge = new_challenge(keyring.site("one-time-code"), registration_of(officer.session_id), now)
     known = [passkey.id for passkey in await listed(database, officer=officer)]
-    return creation_options(party, challenge, officer_id=officer.id, username=row.username, known=known)
+    return creation_options(party, challenge, handle=officer.id, username=row.username, known=known)
 
 
 async def register(

@@ -12,9 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from auth.callers import same_bytes
+from auth.contacts import ContactRules, judge_contacts, serving
 from auth.grants import (
     CODE_LIFE,
+    ONE_TIME_CODE,
     factor_passed,
+    first_refusal,
     judge_code,
     judge_sending,
     must_change,
@@ -23,6 +26,8 @@ from auth.grants import (
 )
 from auth.links import new_one_time_code, one_time_code_hash
 from auth.verdict import ALLOWED, Refused, Verdict
+from exchange.factors import Target
+from exchange.limits import CodesOfTheHour
 from storage.consents import CHALLENGES, REQUESTS, Challenge, challenges_for
 from storage.database import Database
 from storage.ids import new_id
@@ -30,16 +35,8 @@ from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
 from storage.ledger.work import Event, Work
-from storage.outbox import MESSAGES, address_of, new_message
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What the proof is for. ``id`` names the request or the link; ``request_id`` is None for a trail."""
-
-    id: str
-    subject_ref: str
-    request_id: str | None
+from storage.outbox import MESSAGES, addresses_of, new_message
+from storage.subjects import CONTACTS, Contact
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +76,24 @@ async def send_code(
     *,
     target: Target,
     browser: str,
+    rules: ContactRules,
     text: Callable[[str, datetime], str],
+    codes_per_hour: int,
     now: datetime,
 ) -> Verdict:
-    """``text`` makes the message from the code and its end: it states the transaction. Returns the verdict."""
+    """``text`` makes the message from the code and its end: it states the transaction. It goes to the newest contact that may carry it by
+    now: which one, the batch says. ``codes_per_hour`` is for all citizens together. Returns
+    the verdict.
+    """
     trail = await keyring.trail(target.subject_ref)
-    address = await address_of(database, keyring, target.subject_ref)
+    addresses = await addresses_of(database, keyring, target.subject_ref)
     code, challenge_id = new_one_time_code(), new_id("ch")
     challenge = Challenge(
         id=challenge_id,
         target_id=target.id,
         subject_ref=target.subject_ref,
         browser=browser,
-        channel=address.channel if address else "",
+        channel="",
         code=one_time_code_hash(keyring.site("one-time-code"), challenge_id, code),
         sent_at=now,
         expires_at=now + CODE_LIFE,
@@ -99,34 +101,58 @@ async def send_code(
         verified_at=None,
     )
     words = text(code, challenge.expires_at)
-    message = new_message(trail, address, "otp", words, now, code=code) if address else None
+    messages = {
+        contact_id: new_message(trail, address, "otp", words, now, code=code)
+        for contact_id, address in addresses.items()
+    }
+
+    def chosen(facts: Facts, now: datetime) -> Contact | None:
+        """Nothing is prepared for one that was set since they were read, nor was anything judged by it."""
+        contacts = facts.group(CONTACTS, "subject_ref", target.subject_ref)
+        serve = serving(contacts, rules, _asker(facts, target), now)
+        return next((contact for contact in serve if contact.id in messages), None)
+
+    everybody = CodesOfTheHour(codes_per_hour, now)
 
     def judge(facts: Facts, now: datetime) -> Verdict:
-        if message is None:
-            return Refused("no_contact")
         request = facts.get(REQUESTS, target.request_id) if target.request_id else None
         everything = facts.group(CHALLENGES, "subject_ref", target.subject_ref)
-        return judge_sending(request, everything, facts.group(CHALLENGES, "target_id", target.id), now)
+        contacts = facts.group(CONTACTS, "subject_ref", target.subject_ref)
+        verdict = first_refusal(
+            judge_sending(request, everything, facts.group(CHALLENGES, "target_id", target.id), now),
+            judge_contacts(contacts, rules, _asker(facts, target), now),
+        )
+        if verdict.allowed and chosen(facts, now) is None:
+            return Refused("no_contact")
+        return first_refusal(verdict, everybody.judge(facts))
+
+    channel = None
 
     def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
-        facts.put(CHALLENGES, replace(challenge, sent_at=now, expires_at=now + CODE_LIFE))
-        if message is not None:
-            facts.put(MESSAGES, message)
+        nonlocal channel
+        if (contact := chosen(facts, now)) is None:
+            return
+        everybody.count(facts)
+        channel, ends = contact.channel, now + CODE_LIFE
+        sent = replace(challenge, channel=channel, rests_on=contact.id, sent_at=now, expires_at=ends)
+        facts.put(CHALLENGES, sent)
+        facts.put(MESSAGES, messages[contact.id])
 
     settled = await appender.submit(
         Work(
             kind="factor",
             caller=f"factor:{target.id}",
             trail=trail,
-            load=_needs(target),
+            load=[*_needs(target), *everybody.needs],
             judge=judge,
             apply=apply,
+            apply_refused=everybody.stopped,
             events=lambda _facts, _now, _verdict: [
                 Event(
                     "factor",
                     trail,
                     "citizen",
-                    {"act": "code_sent", "for": target.id, "channel": challenge.channel},
+                    {"act": "code_sent", "for": target.id, "channel": channel or ""},
                 )
             ],
         )
@@ -154,8 +180,12 @@ async def verify_code(
         return judge_code(request, challenges, challenge, browser=browser, right=right, now=now)
 
     def apply(facts: Facts, now: datetime, _verdict: Verdict) -> None:
-        if (challenge := live(facts)) is not None:
-            facts.put(CHALLENGES, replace(challenge, verified_at=now))
+        if (challenge := live(facts)) is None:
+            return
+        facts.put(CHALLENGES, replace(challenge, verified_at=now))
+        for contact in facts.group(CONTACTS, "subject_ref", target.subject_ref):
+            if contact.id == challenge.rests_on and contact.verified_at is None:
+                facts.put(CONTACTS, replace(contact, verified_at=now))
 
     left = [0]
 
@@ -211,10 +241,21 @@ async def leave(keyring: Keyring, appender: Appender, *, target: Target, browser
 
 
 def newest(challenges: Sequence[Challenge]) -> Challenge | None:
-    """By the time of the batch that sent it: ids are made by replicas, whose clocks differ."""
-    return max(challenges, key=lambda challenge: (challenge.sent_at, challenge.id), default=None)
+    """The code that counts. By the time of the batch that sent it: ids are made by replicas, whose clocks differ."""
+    codes = [challenge for challenge in challenges if challenge.method == ONE_TIME_CODE]
+    return max(codes, key=lambda challenge: (challenge.sent_at, challenge.id), default=None)
+
+
+def _asker(facts: Facts, target: Target) -> str | None:
+    """Whose request it is; None for a citizen's own link."""
+    request = facts.get(REQUESTS, target.request_id) if target.request_id else None
+    return request.asked_by if request else None
 
 
 def _needs(target: Target) -> list[Need]:
-    needs = [Need(CHALLENGES, target.id, "target_id"), Need(CHALLENGES, target.subject_ref, "subject_ref")]
+    needs = [
+        Need(CHALLENGES, target.id, "target_id"),
+        Need(CHALLENGES, target.subject_ref, "subject_ref"),
+        Need(CONTACTS, target.subject_ref, "subject_ref"),
+    ]
     return [*needs, Need(REQUESTS, target.request_id)] if target.request_id else needs

@@ -16,6 +16,7 @@ from auth.scopes import SCOPES
 from auth.verdict import ALLOWED, Refused, Verdict
 from exchange.acts import administer
 from exchange.guarded import CallRefused, Guarded
+from exchange.naming import judge_names
 from storage.agencies import AGENCIES, offered_services
 from storage.clients import CLIENT_KEYS, CLIENTS, Client, ClientKey, Listed, all_clients
 from storage.database import Database
@@ -49,6 +50,8 @@ async def add_client(
             return Refused("client_unknown")
         if facts.get(AGENCIES, agency_id) is None:
             return Refused("agency_unknown")
+        if not (named := judge_names(name)).allowed:
+            return named
         if not scopes or not set(scopes) <= SCOPES.keys():
             return Refused("scope_unknown")
         if not set(purposes) <= offered:

@@ -28,6 +28,7 @@ from auth.roles import (
 )
 from auth.verdict import ALLOWED, Refused, Verdict
 from exchange.acts import administer, demand_right
+from exchange.naming import judge_names
 from exchange.sessions import end_invitations, end_sessions, forget_factor
 from storage.administration import INVITATIONS, Invitation
 from storage.agencies import (
@@ -79,7 +80,7 @@ async def add_officer(
     by: Officer | None = None,
 ) -> str:
     """Returns the officer's id. An administrator adds officers and supervisors of the own agency; every other role is given by two
-    persons. Raises ``AccessRefused`` for a taken username, an unknown agency or role.
+    persons. Raises ``AccessRefused`` for a taken username, an unfit name, an unknown agency or role.
     """
     officer_id = new_id("off")
     sealed = _sealed(keyring, officer_id, email)
@@ -101,6 +102,7 @@ async def add_officer(
 
     def judge(facts: Facts, _now: datetime) -> Verdict:
         verdicts = [
+            judge_names(name, counter),
             ALLOWED if role in ROLES else Refused("role_unknown"),
             Refused("username_taken") if facts.group(OFFICERS, "username", username) else ALLOWED,
             ALLOWED if facts.get(AGENCIES, agency_id) is not None else Refused("agency_unknown"),

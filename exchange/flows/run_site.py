@@ -13,6 +13,7 @@ from auth.grants import first_refusal
 from auth.roles import STOP, judge_over_site
 from auth.verdict import ALLOWED, Refused, Verdict
 from exchange.acts import administer
+from exchange.naming import judge_names
 from storage.agencies import (
     AGENCIES,
     OFFICERS,
@@ -36,6 +37,8 @@ async def publish_catalogue(database: Database, document_types: Mapping[str, str
 
 
 async def add_site(database: Database, *, site_id: str, name: str, zone: str) -> None:
+    """Raises ``AccessRefused`` for a name that citizens should not read."""
+    judge_names(name).enforce()
     async with database.transaction() as transaction:
         await transaction.session.merge(Site(id=site_id, name=name, zone=zone))
 
@@ -50,11 +53,12 @@ async def add_agency(
     name: str,
     services: Sequence[str],
 ) -> str:
-    """Returns the agency's id ``CODE@site``. Raises ``AccessRefused`` when it exists."""
+    """Returns the agency's id ``CODE@site``. Raises ``AccessRefused`` when it exists, or its name is unfit."""
     agency = Agency(f"{code}@{site_id}", code, site_id, name, active=True)
 
     def judge(facts: Facts, _now: datetime) -> Verdict:
-        return ALLOWED if facts.get(AGENCIES, agency.id) is None else Refused("agency_exists")
+        new = ALLOWED if facts.get(AGENCIES, agency.id) is None else Refused("agency_exists")
+        return first_refusal(judge_names(name), new)
 
     await administer(
         keyring, appender, "agency", {"act": "add", "agency": agency.id}, [Need(AGENCIES, agency.id)], judge,

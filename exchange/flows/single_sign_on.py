@@ -10,76 +10,35 @@ whom nobody linked leaves no entry: every subject of a national provider could w
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import logging
-import secrets
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
-from auth.callers import csrf_of, new_session_secret, same_text, session_of
+from auth.callers import csrf_of, new_session_secret, session_of
 from auth.grants import first_refusal
-from auth.id_tokens import Ended, Identity, Party, key_id, read_id_token, read_logout_token
+from auth.id_tokens import Ended, Identity, key_id, read_logout_token
 from auth.sign_in import judge_identity, judge_standing
 from auth.token_checks import TokenRefused
 from auth.verdict import ALLOWED, AccessRefused, Verdict
-from exchange.identity_provider import IdentityProvider
+from exchange import code_flow
+from exchange.identity_provider import Answer, IdentityProvider
 from exchange.sessions import SignedIn, admit, officer_of
 from storage.agencies import AGENCIES, IDENTITIES, OFFICERS, SESSIONS
 from storage.clients import use_once
 from storage.database import Database
-from storage.errors import SealBroken
 from storage.factors import TRIES
-from storage.keyring import SITE, Keyring, seal_field
+from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
 from storage.ledger.work import Event, Trail, Work
 
-BEGUN_LIFE = timedelta(minutes=10)
 _PURPOSE = "single-sign-on"
 _log = logging.getLogger("berkas.sign_in")
 
 
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """``until`` in whole seconds since 1970."""
-
-    state: str
-    nonce: str
-    verifier: str
-    until: int
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the provider sent the browser back with; empty for what was not there."""
-
-    state: str
-    code: str
-    issuer: str
-    error: str
-
-
 async def send_to_provider(keyring: Keyring, provider: IdentityProvider, now: datetime) -> tuple[str, str]:
     """(address at the provider, value of the cookie). Raises ``AccessRefused`` when the provider is away."""
-    ours = provider.registration
-    state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
-    begun = _Begun(state, nonce, verifier, int((now + BEGUN_LIFE).timestamp()))
-    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-    address = await provider.authorization(
-        response_type="code",
-        client_id=ours.client_id,
-        redirect_uri=ours.redirect_uri,
-        scope="openid",
-        state=state,
-        nonce=nonce,
-        code_challenge=challenge,
-        code_challenge_method="S256",
-        **({"acr_values": " ".join(ours.acr)} if ours.acr else {}),
-    )
-    sealed = seal_field(keyring.site_trail(), _PURPOSE, json.dumps(asdict(begun)).encode())
-    return address, base64.urlsafe_b64encode(sealed).decode()
+    return await code_flow.begun(keyring, provider, _PURPOSE, "", now)
 
 
 async def come_back(
@@ -93,31 +52,12 @@ async def come_back(
     now: datetime,
 ) -> SignedIn:
     """Raises ``AccessRefused``, which reads the same for everybody whom the provider vouches for and who may not sign in."""
-    begun = await _opened(keyring, cookie, now)
-    if begun is None or not same_text(begun.state, answer.state):
-        raise AccessRefused("sign_in_unfinished")
-    if not await _from_whom_was_asked(provider, answer) or answer.error or not answer.code:
-        raise AccessRefused("sign_in_unfinished")
-    tokens = await provider.exchange(answer.code, begun.verifier)
-    party = _party(provider)
-    try:
-        key = await provider.key(key_id(tokens.id_token, party))
-        identity = read_id_token(
-            tokens.id_token, key, party,
-            nonce=begun.nonce, access_token=tokens.access_token, acr=provider.registration.acr, now=now,
-        )  # fmt: skip
-    except TokenRefused as refused:
-        _log.warning("an id token was refused", extra={"reason": refused.reason})
-        raise AccessRefused("sign_in_unfinished") from None
-    # The provider takes a code once; that one answer opens one session here is not left to it.
-    once = hashlib.sha256(f"nonce\x00{begun.nonce}".encode()).hexdigest()
-    async with database.transaction() as transaction:
-        fresh = await use_once(transaction, once, datetime.fromtimestamp(begun.until, UTC))
-    if not fresh:
-        raise AccessRefused("sign_in_unfinished")
+    identity, _about = await code_flow.finished(
+        database, keyring, provider, _PURPOSE, cookie=cookie, answer=answer, now=now
+    )
     # What the provider calls strong is what the operator named.
     strong = bool(provider.registration.acr)
-    return await _admitted(database, keyring, appender, party.issuer, identity, strong=strong)
+    return await _admitted(database, keyring, appender, provider.registration.issuer, identity, strong=strong)
 
 
 async def end_at_provider(
@@ -132,7 +72,7 @@ async def end_at_provider(
     """Back-Channel Logout 1.0: what ended at the provider ends here. Whom nobody linked has nothing to end, and no entry.
     Raises ``AccessRefused``.
     """
-    party = _party(provider)
+    party = code_flow.party_of(provider)
     try:
         key = await provider.key(key_id(logout_token, party))
         ended = read_logout_token(logout_token, key, party, now=now)
@@ -144,26 +84,6 @@ async def end_at_provider(
     if not fresh:
         raise AccessRefused("logout_token_invalid")
     await _end(database, keyring, appender, party.issuer, ended)
-
-
-def _party(provider: IdentityProvider) -> Party:
-    ours = provider.registration
-    return Party(ours.issuer, ours.client_id, ours.algorithms)
-
-
-async def _opened(keyring: Keyring, cookie: str, now: datetime) -> _Begun | None:
-    try:
-        opened = await keyring.unseal(SITE, _PURPOSE, base64.urlsafe_b64decode(cookie))
-    except (SealBroken, ValueError):
-        return None
-    begun = _Begun(**json.loads(opened))
-    return begun if now.timestamp() < begun.until else None
-
-
-async def _from_whom_was_asked(provider: IdentityProvider, answer: Answer) -> bool:
-    """RFC 9207 2.4: an answer that names its issuer names ours; of a provider that always does, no other answer is taken."""
-    named = answer.issuer or (await provider.metadata()).names_itself
-    return not named or same_text(answer.issuer, provider.registration.issuer)
 
 
 async def _admitted(

@@ -1,13 +1,11 @@
 """A paper comes in once (DESIGN section 7).
 
 1. row ``pending``: random object key, wrapped data key
-2. hash, inspect, seal, one PUT            (the body is never in memory as a whole)
+2. hash, the gate's verdict, seal, one PUT  (the body is never in the process's memory as a whole)
 3. one streamed read-back, compared by digest
-4. one batch item: ``ready``, the older version superseded, the entry
-5. the answer
+4. one batch item: ``ready``, the older version superseded, the entry; then the answer
 What is refused leaves nothing: the object is deleted at once. Whatever broke without a definite answer (a store or a
-ledger that went away, a caller that was cancelled) is left to ``tidy_up``, which looks ten minutes later: an object that
-may have become a version is never deleted on suspicion.
+ledger that went away, a cancelled caller) is left to ``tidy_up``, which deletes nothing on suspicion.
 """
 
 from __future__ import annotations
@@ -22,17 +20,19 @@ from auth.verdict import AccessRefused, Refused, Verdict
 from exchange.acts import caller_details, caller_needs, judged_caller, refusal
 from exchange.holdings import check_own_number
 from exchange.limits import Limits, Reach
+from exchange.provenance import better, label
 from exchange.requirements.catalogue import DocumentType
-from exchange.uploads import Body, Paper, Turned, inspected, unfit
+from exchange.uploads import Body, Paper, Turned, admitted, arrived_version, same_paper, sent_otherwise, unfit
+from storage.citizen_keys import CITIZEN_KEYS, TURNS_MET
 from storage.database import Database
 from storage.documents import (
+    GIVEN_UP,
     VERSIONS,
     DocumentVersion,
     begin_intake,
     end_intake,
     locked_document,
     next_version,
-    version_id,
 )
 from storage.errors import (
     JudgeFailed,
@@ -44,13 +44,15 @@ from storage.errors import (
     UploadBroken,
     WorkPoisoned,
 )
-from storage.keyring import Keyring, seal_field
+from storage.inspection import Gate
+from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
 from storage.ledger.work import Event, Trail, Work
-from storage.vault import NewPlace, Stored, Vault
+from storage.signatures.judging import Signed
+from storage.vault import NewPlace, Vault
 
-# An intake older than this may not become ready; ``tidy_up`` deletes only what is older still (F23).
+# Older ones may not become ready. ``tidy_up`` deletes only what is older still and what a batch gave up first: clocks jump (F23).
 INTAKE_LIFE = timedelta(minutes=9)
 # With one of these the batch did not take the paper, for certain.
 NOT_KEPT = (AccessRefused, JudgeFailed, WorkPoisoned, LedgerBusy, TooManyRefusals)
@@ -67,6 +69,7 @@ async def take_in(
     keyring: Keyring,
     appender: Appender,
     vault: Vault,
+    gate: Gate | None,
     *,
     caller: Caller,
     subject_ref: str,
@@ -94,7 +97,9 @@ async def take_in(
         raise
     place, began = await _reserved(database, keyring, vault, trail, document_type, paper)
     try:
-        stored = await vault.put(place, inspected(body), body.size)
+        async with admitted(gate, body, now) as kept:
+            stored = await vault.put(place, kept.chunks, kept.size)
+            signed = kept.signed
     except StoreUnavailable:
         with contextlib.suppress(StorageError):
             await vault.discard(place.object_key)  # and once more later: a late PUT may still end
@@ -107,16 +112,16 @@ async def take_in(
         if isinstance(error, UploadBroken):
             await _refused(appender, caller, trail, document_type.code, "upload_broken")
         raise
-    row = _version(caller, trail, document_type, paper, body, place, stored, began)
+    came = label(paper.unsigned, signed.grade if signed else None)
+    row = arrived_version(caller, trail, document_type, paper, body, came, place, stored, began)
     try:
-        reach = Reach(caller, [subject_ref], limits, now)
-        arrival = _Arrival(caller, trail, row, began, reach)
-        settled = await appender.submit(arrival.work())
-        settled.verdict.enforce()
+        arrival = _Arrival(
+            caller, trail, row, began, Reach(caller, [subject_ref], limits, now), place.key_id, signed
+        )
+        taken = await arrival.entered(appender, vault, place)
     except NOT_KEPT:
         await _discarded(database, vault, place)
         raise
-    taken = arrival.taken
     if taken.created:
         with contextlib.suppress(StorageError):  # the paper stands; its pending row goes with the next sweep
             async with database.transaction() as transaction:
@@ -155,17 +160,35 @@ class _Arrival:
     """The batch item of a paper that has come in: judged, kept, told. ``taken`` is the answer once it was allowed."""
 
     def __init__(
-        self, caller: Caller, trail: Trail, row: DocumentVersion, began: datetime, reach: Reach
+        self,
+        caller: Caller,
+        trail: Trail,
+        row: DocumentVersion,
+        began: datetime,
+        reach: Reach,
+        key_id: str,
+        signed: Signed | None,
     ) -> None:
         self.taken = Taken(row, created=True)
         self._caller = caller
         self._trail = trail
         self._row = row
-        self._began = began
+        self._began, self._key_id = began, key_id
         self._reach = reach
+        self._signed = signed
         self._superseded: list[int] = []
 
-    def work(self) -> Work[Verdict]:
+    async def entered(self, appender: Appender, vault: Vault, place: NewPlace) -> Taken:
+        for _ in range(TURNS_MET):
+            settled = await appender.submit(self._work())
+            if settled.verdict.reason != "keys_changed":
+                break
+            place = await vault.wrapped_anew(place, self._trail.subject_ref)
+            self._row, self._key_id = replace(self._row, wrapped_key=place.wrapped_key), place.key_id
+        settled.verdict.enforce()
+        return self.taken
+
+    def _work(self) -> Work[Verdict]:
         return Work(
             kind="intake",
             caller=self._caller.actor,
@@ -174,6 +197,8 @@ class _Arrival:
                 *caller_needs(self._caller),
                 *self._reach.needs,
                 Need(VERSIONS, self._row.document_id, "document_id"),
+                Need(CITIZEN_KEYS, self._trail.subject_ref),
+                Need(GIVEN_UP, self._row.object_key),
             ],
             judge=self._judge,
             apply=self._apply,
@@ -185,15 +210,19 @@ class _Arrival:
         return facts.group(VERSIONS, "document_id", self._row.document_id)
 
     def _same(self, facts: Facts) -> DocumentVersion | None:
+        """The same bytes as they were sent, or as they are kept."""
         ready = (version for version in self._versions(facts) if version.state == "ready")
-        return next((version for version in ready if version.sha256 == self._row.sha256), None)
+        return next((version for version in ready if same_paper(version, self._row)), None)
 
     def _judge(self, facts: Facts, now: datetime) -> Verdict:
         verdict = first_refusal(judged_caller(facts, self._caller, now), self._reach.judge(facts))
         if not verdict.allowed:
             return verdict
-        if now - self._began > INTAKE_LIFE:
+        if now - self._began > INTAKE_LIFE or facts.get(GIVEN_UP, self._row.object_key) is not None:
             return Refused("intake_too_slow")
+        keys = facts.get(CITIZEN_KEYS, self._trail.subject_ref)
+        if keys is None or keys.key_id != self._key_id:  # a data key under a key that is gone opens nothing
+            return Refused("keys_changed")
         # A copy that began earlier and arrives later must not take the place of the newer one.
         newer = any(version.version >= self._row.version for version in self._versions(facts))
         return Refused("intake_overtaken") if newer and self._same(facts) is None else verdict
@@ -202,6 +231,9 @@ class _Arrival:
         self._reach.count(facts, now)
         self._superseded = []  # a batch may be judged again after a lost connection
         if (known := self._same(facts)) is not None:
+            if better(self._row.provenance, known.provenance):
+                known = replace(known, provenance=self._row.provenance, taken_by=self._row.taken_by)
+                facts.put(VERSIONS, known)
             self.taken = Taken(known, created=False)
             return
         for older in self._versions(facts):
@@ -217,7 +249,14 @@ class _Arrival:
         kept = self.taken.version
         told = [
             self._told(
-                {"id": kept.document_id, "ver": kept.version, "sha256": kept.sha256},
+                {
+                    "id": kept.document_id,
+                    "ver": kept.version,
+                    "sha256": kept.sha256,
+                    **sent_otherwise(self._row, kept),
+                    "provenance": kept.provenance,
+                },
+                signature=self._signed.told if self._signed else None,
                 same=None if self.taken.created else True,
             )
         ]
@@ -228,44 +267,6 @@ class _Arrival:
 
     def _told(self, doc: dict[str, object], **members: object) -> Event:
         return _event(self._caller, self._trail, self._row.type, doc=doc, **members)
-
-
-def _version(
-    caller: Caller,
-    trail: Trail,
-    document_type: DocumentType,
-    paper: Paper,
-    body: Body,
-    place: NewPlace,
-    stored: Stored,
-    now: datetime,
-) -> DocumentVersion:
-    return DocumentVersion(
-        id=version_id(place.document_id, place.version),
-        document_id=place.document_id,
-        version=place.version,
-        subject_ref=trail.subject_ref,
-        type=document_type.code,
-        state="ready",
-        object_key=place.object_key,
-        wrapped_key=place.wrapped_key,
-        sha256=stored.sha256,
-        cipher_sha256=stored.cipher_sha256,
-        size=stored.size,
-        cipher_size=stored.cipher_size,
-        media_type=body.media_type,
-        provenance="scan",
-        issued_on=paper.issued_on,
-        valid_until=paper.valid_until,
-        tax_year=paper.tax_year,
-        level=paper.level,
-        background=paper.background,
-        number=seal_field(trail, "number", paper.number.encode()) if paper.number else None,
-        about=seal_field(trail, "about", paper.about.encode()) if paper.about else None,
-        stale_event=None,
-        taken_by=caller.actor,
-        taken_at=now,
-    )
 
 
 def _event(caller: Caller, trail: Trail, document_type: str, **members: object) -> Event:

@@ -32,14 +32,28 @@ async def tell(
     async with database.reading() as reading:
         alerts = await untold_alerts(reading, ALERTS_A_ROUND)
         told = [
-            (alert, await name_of(reading, alert.actor), await _overseers(reading, alert)) for alert in alerts
+            (alert, await _text(reading, alert, site, zone), await _overseers(reading, alert))
+            for alert in alerts
         ]
-    for alert, name, overseers in told:
-        text = messages.limit_notice(
-            site=site, who=name, agency=alert.agency_id, reason=alert.reason, at=alert.at, zone=zone
-        )
+    for alert, text, overseers in told:
         await _tell(keyring, appender, alert, [await _message(keyring, row, text, now) for row in overseers])
     return len(told)
+
+
+async def _text(reading: Reading, alert: Alert, site: str, zone: str) -> str:
+    if alert.reason == "version_quarantined":
+        return messages.damage_notice(site=site, at=alert.at, zone=zone)
+    if not alert.agency_id:
+        return messages.codes_notice(site=site, at=alert.at, zone=zone)
+    who = await name_of(reading, alert.actor)
+    return messages.limit_notice(
+        site=site,
+        who=who,
+        agency=alert.agency_id.partition("@")[0],
+        reason=alert.reason,
+        at=alert.at,
+        zone=zone,
+    )
 
 
 async def _overseers(reading: Reading, alert: Alert) -> list[Row]:
@@ -104,7 +118,7 @@ async def list_alerts(
 
 def shown(alert: Alert) -> dict[str, str | None]:
     return {
-        "agency": alert.agency_id,
+        "agency": alert.agency_id or None,
         "actor": alert.actor,
         "reason": alert.reason,
         "at": alert.at.isoformat(),

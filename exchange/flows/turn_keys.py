@@ -38,6 +38,7 @@ from storage.ledger.checkpoint import SEED_BYTES, NoteSigner, public_of, vkey_of
 from storage.ledger.facts import Facts, Json, Need
 from storage.ledger.log import Appender
 from storage.ledger.publisher import log_origin
+from storage.ledger.reopening import reopenings
 from storage.ledger.work import Event, Work
 from storage.signing_keys import SIGNING_KEYS, SigningKeyRow, all_signing_keys
 
@@ -79,14 +80,16 @@ async def log_signers(keyring: Keyring, rows: Sequence[SigningKeyRow], origin: s
 
 
 async def known_log_vkeys(database: Database) -> dict[str, str]:
-    """Verifier key (C2SP signed note) -> kid of the keys that the ledger ever had, oldest first. Not of one that was revoked: what
-    somebody else may have signed proves nothing.
+    """Verifier key (C2SP signed note) -> kid of the keys that the ledger ever had, oldest first, under each name that it had. Not of one
+    that was revoked: what somebody else may have signed proves nothing.
     """
-    async with database.reading() as reading:
+    async with (
+        database.transaction() as reading
+    ):  # of the pool: who opens a log anew may leave no other connection behind
         rows = await all_signing_keys(reading)
-        origin = await log_origin(reading)
+        origins = [*(one.previous for one in await reopenings(reading)), await log_origin(reading)]
     ours = [row for row in rows if row.purpose == LEDGER and not row.revoked]
-    return {vkey_of(origin, _raw(row)): row.id for row in ours}
+    return {vkey_of(origin, _raw(row)): row.id for origin in origins for row in ours}
 
 
 def _raw(row: SigningKeyRow) -> bytes:

@@ -1,31 +1,33 @@
 """The citizen's pages: server-rendered, no JavaScript, readable on a cheap phone and under a strict CSP.
 
 A pure room. Each method of ``Pages`` takes one frozen view and returns HTML; nothing here knows a request, a
-session or a row. Source language is Indonesian, marked for gettext; other languages are translated from it.
+session or a row. Source language is Indonesian, marked for gettext; other languages are translated from it (``languages``).
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from gettext import NullTranslations
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from exchange.pages import trail as trail_words
-from exchange.pages import wording
-from exchange.pages.contents import paper_words
+from exchange.pages.breach_views import BreachLetter
+from exchange.pages.environment import TEMPLATES, templates_in
+from exchange.pages.languages import SOURCE, Language
+from exchange.pages.minutes import Minutes
+from exchange.pages.officer_views import SignedInPage, SignInProblemPage
+from exchange.pages.passkey_views import PasskeyOwn, PasskeyShow
 from exchange.pages.qr import qr_svg
+from exchange.pages.rights_views import CasePage, RightsDone, RightsForm, RightsMenu
+from exchange.pages.slip import Slip
+from exchange.pages.verify_views import VerifyAnswer, VerifyAsk
 from exchange.pages.views import (
     ConsentCode,
     ConsentDecide,
     ConsentDone,
     ConsentStart,
+    LegalNotice,
     ProblemPage,
-    SignedInPage,
-    SignInProblemPage,
     Site,
     Trail,
     TrailCode,
@@ -34,37 +36,67 @@ from exchange.pages.views import (
     WithdrawDone,
 )
 
-__all__ = ["CONTENT_SECURITY_POLICY", "TEXT_VERSION", "Pages", "icon", "qr_svg", "stylesheet"]
+__all__ = [
+    "CONTENT_SECURITY_POLICY",
+    "SCRIPTED_CONTENT_SECURITY_POLICY",
+    "SLIP_VERSION",
+    "TEXT_VERSION",
+    "Pages",
+    "icon",
+    "passkey_script",
+    "qr_svg",
+    "slip_stylesheet",
+    "stylesheet",
+]
 
 CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 """The pages are written to work under exactly this header; a browser test serves them with it."""
 
-TEXT_VERSION = "2026-11-25"
-"""Raised with every change of what the consent page says; stored with each consent (UU 27/2022 art. 21(2), 24)."""
+SCRIPTED_CONTENT_SECURITY_POLICY = f"{CONTENT_SECURITY_POLICY}; script-src 'self'"
+"""For the pages about passkeys alone: WebAuthn needs a script. Ours makes no call of its own, so there is no ``connect-src``."""
 
-STYLESHEET_PATH = "/static/berkas.css"
-ICON_PATH = "/static/berkas.svg"
-_HERE = Path(__file__).parent
+TEXT_VERSION = "2026-11-26.3"
+"""Raised with every change of what the consent page says, in any language; stored with each consent (UU 27/2022 art. 21(2), 24)."""
+
+SLIP_VERSION = "lembar-2026-11-26"
+"""The same for the printed slip of a citizen without a phone."""
 
 
 @cache
 def stylesheet() -> bytes:
     """The one stylesheet, served from ``STYLESHEET_PATH`` as text/css."""
-    return (_HERE / "berkas.css").read_bytes()
+    return (TEMPLATES / "berkas.css").read_bytes()
+
+
+@cache
+def slip_stylesheet() -> bytes:
+    """Of the printed slip, served from ``SLIP_STYLESHEET_PATH`` as text/css."""
+    return (TEMPLATES / "slip.css").read_bytes()
 
 
 @cache
 def icon() -> bytes:
     """The browser tab's icon, served from ``ICON_PATH`` as image/svg+xml."""
-    return (_HERE / "berkas.svg").read_bytes()
+    return (TEMPLATES / "berkas.svg").read_bytes()
+
+
+@cache
+def passkey_script() -> bytes:
+    """The one script of citizens' pages, served from ``SCRIPT_PATH`` as text/javascript."""
+    return (TEMPLATES / "passkey.js").read_bytes()
 
 
 class Pages:
-    """One method per page. ``site`` names the house on pages that belong to no request."""
+    """One method per page, in one language. ``site`` names the house on pages that belong to no request."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, language: Language = SOURCE) -> None:
         self._site = site
-        self._templates = _environment()
+        self.language = language
+        self._templates = templates_in(language)
+
+    def into(self, language: Language) -> Pages:
+        """The same pages in ``language``."""
+        return self if language == self.language else Pages(self._site, language)
 
     def consent_start(self, view: ConsentStart) -> str:
         """``GET /p/{code}`` before the factor: nothing about the citizen, no document (attack A22)."""
@@ -80,12 +112,28 @@ class Pages:
         return self._render("consent_decide.html" if offered else "consent_nothing.html", view)
 
     def consent_shown(self, view: ConsentDecide) -> str:
-        """The decision page without its form token and errors: the same bytes for the same text, to be hashed."""
-        return self.consent_decide(replace(view, csrf="", nothing_ticked=False, changed=False))
+        """The decision page without its form token, its link's code and errors: the same bytes for the same text, to be hashed."""
+        return self.consent_decide(replace(view, csrf="", link="", nothing_ticked=False, changed=False))
 
     def consent_done(self, view: ConsentDone) -> str:
         """The receipt, also shown again to the browser that decided."""
         return self._render("consent_done.html", view)
+
+    def legal_notice(self, view: LegalNotice) -> str:
+        """Where the law decides: told, not asked."""
+        return self._render("legal_notice.html", view)
+
+    def breach_letter(self, view: BreachLetter) -> str:
+        """For printing: to a person, or to the authority."""
+        return self._render("breach_letter.html", view)
+
+    def minutes(self, view: Minutes) -> str:
+        """For paper: the minutes of a destruction, or the list that waits for approval."""
+        return self._render("minutes.html", view)
+
+    def slip(self, view: Slip) -> str:
+        """For paper, A4 or 80 mm: to be read and signed, or what came of it."""
+        return self._render("slip.html", view)
 
     def gone(self) -> str:
         """410 for unknown, expired, used and withdrawn codes alike: no time, no reason."""
@@ -102,11 +150,40 @@ class Pages:
         """Jejak Data Saya: live consents, and every access by day."""
         return self._render("trail.html", view, days=trail_words.by_day(view.accesses, view.site.zone))
 
+    def passkey_show(self, view: PasskeyShow) -> str:
+        """In the place of a one-time code; says what to do where there is no script."""
+        return self._render("passkey_show.html", view)
+
+    def passkey_own(self, view: PasskeyOwn) -> str:
+        """A citizen's passkeys: which there are, a new one, away with one."""
+        return self._render("passkey_own.html", view)
+
     def withdraw_confirm(self, view: WithdrawConfirm) -> str:
         return self._render("withdraw_confirm.html", view)
 
     def withdraw_done(self, view: WithdrawDone) -> str:
         return self._render("withdraw_done.html", view)
+
+    def rights(self, view: RightsMenu) -> str:
+        """Hak Anda: what may be asked, the own data to take along, what was asked so far."""
+        return self._render("rights.html", view)
+
+    def rights_form(self, view: RightsForm) -> str:
+        return self._render("rights_form.html", view)
+
+    def rights_done(self, view: RightsDone) -> str:
+        return self._render("rights_done.html", view)
+
+    def rights_case(self, view: CasePage) -> str:
+        return self._render("rights_case.html", view)
+
+    def verify_ask(self, view: VerifyAsk) -> str:
+        """``GET /verify``: a file or a code."""
+        return self._render("verify_ask.html", view)
+
+    def verify_answer(self, view: VerifyAnswer) -> str:
+        """Genuine, changed, withdrawn or unknown."""
+        return self._render("verify_answer.html", view)
 
     def signed_in(self, view: SignedInPage) -> str:
         """For officers: a page of ours between the provider's redirect and whatever needs the session's strict cookie."""
@@ -121,45 +198,4 @@ class Pages:
 
     def _render(self, template: str, view: Any, **more: Any) -> str:
         site = getattr(view, "site", None) or self._site
-        return self._templates.get_template(template).render(
-            view=view, site=site, lang=wording.LOCALE, **more
-        )
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-        extensions=["jinja2.ext.i18n"],
-        finalize=lambda value: wording.clean(value) if isinstance(value, str) else value,
-    )
-    environment.policies["ext.i18n.trimmed"] = True
-    translations = NullTranslations()
-    environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
-    environment.filters.update(
-        # For our own sentences that are chosen in Python. `_()` with a variable would mark a stranger's text as safe
-        # markup; what this filter returns is escaped like any other text.
-        say=translations.gettext,
-        day=wording.day_words,
-        moment=wording.moment_words,
-        clock=wording.time_words,
-        number=wording.number_words,
-        spaced=wording.spaced,
-        listed=wording.list_words,
-    )
-    environment.globals.update(
-        stylesheet_path=STYLESHEET_PATH,
-        icon_path=ICON_PATH,
-        days_between=wording.days_between,
-        paper_words=paper_words,
-        act_words=trail_words.act_words,
-        speaks_alone=trail_words.speaks_alone,
-        reason_words=trail_words.reason_words,
-        basis_words=trail_words.basis_words,
-    )
-    return environment
+        return self._templates.get_template(template).render(view=view, site=site, **more)

@@ -1,7 +1,7 @@
 """What each type of document holds and why it is asked, in a citizen's words (UU 27/2022 art. 21(1) c and e).
 
 The catalogue names the paper; these sentences say what a reader of that paper learns. A type that is not listed
-is described as a whole, never as less than it is.
+is described as a whole, never as less than it is. Every text of the tables is gathered for translation.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ _ADDRESS = "memastikan tempat tinggal"
 _MONEY = "memastikan rekening pembayaran"
 _PROXY = "memastikan wewenang yang mewakili"
 _REPORT = "melengkapi permohonan"
+_WHOLE = "seluruh isi dokumen"
 
 _WORDS: dict[str, tuple[str, str, str]] = {
     "KTP": ("KTP-el", "nama, NIK, kelahiran, alamat, foto", _IDENTITY),
@@ -99,7 +100,7 @@ _WORDS: dict[str, tuple[str, str, str]] = {
 
 def paper_words(code: str, name: str) -> PaperWords:
     """The words for a type of the catalogue; ``name`` is its catalogue name, used when the type is new to us."""
-    return PaperWords(*_WORDS.get(code, (name, "seluruh isi dokumen", _REPORT)))
+    return PaperWords(*_WORDS.get(code, (name, _WHOLE, _REPORT)))
 
 
 def described() -> frozenset[str]:

@@ -1,4 +1,8 @@
-"""Ledger entries in a citizen's words: who did what, and why an attempt was refused."""
+"""Ledger entries in a citizen's words: who did what, and why an attempt was refused.
+
+Every text of the tables here is gathered for translation (``tests/pages/gather.py``). ``say`` translates; without it a
+sentence stays Indonesian.
+"""
 
 from __future__ import annotations
 
@@ -7,38 +11,32 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 
+from exchange.pages import rights, trail_acts
+from exchange.pages.languages import Say
 from exchange.pages.views import Access
 from exchange.pages.wording import local
 
-# Past tense behind the agency's name, and the noun for an attempt that failed.
+# Behind the agency's name: what was done, and what was tried in vain.
 _ACTS: dict[str, tuple[str, str]] = {
     "readiness": (
         "memeriksa kelengkapan berkas Anda, tanpa membuka isinya",
-        "memeriksa kelengkapan berkas Anda",
+        "mencoba memeriksa kelengkapan berkas Anda",
     ),
-    "request": ("meminta persetujuan Anda", "meminta persetujuan Anda"),
-    "intake": ("menyimpan dokumen", "menyimpan dokumen"),
-    "supersede": ("mengganti dokumen dengan versi baru", "mengganti dokumen"),
-    "ticket": ("menyiapkan pembukaan dokumen", "menyiapkan pembukaan dokumen"),
-    "release": ("melihat dokumen", "membuka dokumen"),
-    "redelivery": ("melihat ulang dokumen", "membuka ulang dokumen"),
-    "outcome": ("selesai menerima dokumen", "menerima dokumen"),
-    "contact": ("mengubah kontak Anda", "mengubah kontak Anda"),
+    "request": ("meminta persetujuan Anda", "mencoba meminta persetujuan Anda"),
+    "intake": ("menyimpan dokumen", "mencoba menyimpan dokumen"),
+    "supersede": ("mengganti dokumen dengan versi baru", "mencoba mengganti dokumen"),
+    "ticket": ("menyiapkan pembukaan dokumen", "mencoba menyiapkan pembukaan dokumen"),
+    "release": ("melihat dokumen", "mencoba membuka dokumen"),
+    "redelivery": ("melihat ulang dokumen", "mencoba membuka ulang dokumen"),
+    "outcome": ("selesai menerima dokumen", "mencoba menerima dokumen"),
+    "contact": ("mengubah kontak Anda", "mencoba mengubah kontak Anda"),
     "withdraw": (
         "mencatat penarikan kembali persetujuan Anda",
-        "mencatat penarikan kembali persetujuan Anda",
+        "mencoba mencatat penarikan kembali persetujuan Anda",
     ),
-    "erase": ("menghapus dokumen", "menghapus dokumen"),
+    "erase": ("menghapus dokumen", "mencoba menghapus dokumen"),
 }
-# The same for entries of one type that tell different things apart in `act`.
-_ACTS_APART: dict[tuple[str, str], tuple[str, str]] = {
-    ("contact", "enrol"): ("mendaftarkan Anda", "mendaftarkan Anda"),
-    ("contact", "known"): (
-        "mencari data Anda dengan NIK; Anda sudah terdaftar",
-        "mencari data Anda dengan NIK",
-    ),
-    ("outcome", "aborted"): ("tidak selesai menerima dokumen", "menerima dokumen"),
-}
+_ANY_ACT = ("mencatat kegiatan", "mencoba melakukan kegiatan")
 _BY_MACHINE = {"release": "mengambil dokumen", "redelivery": "mengambil ulang dokumen"}
 # Whole sentences, with nobody in front.
 _BY_CITIZEN = {
@@ -46,24 +44,20 @@ _BY_CITIZEN = {
     "refuse": "Anda menolak",
     "withdraw": "Anda menarik kembali persetujuan",
 }
-_ALONE: dict[tuple[str, str], tuple[str, str]] = {
-    ("refuse", "closed"): (
-        "Anda menutup permintaan tanpa membagikan dokumen",
-        "Ada percobaan menutup permintaan lewat tautan Anda",
-    ),
-    ("factor", "code_sent"): (
-        "Kode sekali pakai dikirim ke kontak terdaftar Anda",
-        "Ada permintaan kode sekali pakai lewat tautan Anda",
-    ),
-    ("factor", "code_tried"): (
-        "Kode sekali pakai diketik dengan benar",
-        "Ada percobaan kode sekali pakai lewat tautan Anda",
-    ),
-    ("factor", "left"): ("Anda keluar dari Jejak Data Saya", "Anda keluar dari Jejak Data Saya"),
-    ("outcome", "unknown"): (
-        "Tidak diketahui apakah dokumen sampai",
-        "Tidak diketahui apakah dokumen sampai",
-    ),
+# Who acted for the reader of the list: told of the grant, the refusal and the withdrawal.
+_REPRESENTATIVES = {
+    "parent": "Orang tua Anda",
+    "guardian": "Wali Anda",
+    "curator": "Pengampu Anda",
+    "power_of_attorney": "Penerima kuasa Anda",
+}
+_ANY_REPRESENTATIVE = "Yang mewakili Anda"
+_TAKEN_BACK_BY_OTHER = "Orang yang Anda wakili menarik kembali persetujuan"
+_BY_REPRESENTATIVE = {
+    "grant": ("mengizinkan", "mencoba mengizinkan"),
+    "refuse": ("menolak", "mencoba menolak"),
+    "preview": ("melihat pratinjau dokumen Anda", "mencoba melihat pratinjau dokumen Anda"),
+    "withdraw": ("menarik kembali persetujuan", "mencoba menarik kembali persetujuan"),
 }
 
 # A refused answer may have come from somebody else who holds the link, so it is not told as the citizen's act.
@@ -73,56 +67,8 @@ _THROUGH_LINK = {
     "withdraw": "Ada percobaan menarik kembali persetujuan",
 }
 
-# Keys are the reason codes of `auth.grants`; a test compares the two.
-_REASONS: dict[str, str] = {
-    "session_ended": "Petugas tidak lagi masuk.",
-    "session_expired": "Petugas tidak lagi masuk.",
-    "officer_suspended": "Akun petugas sedang dihentikan.",
-    "client_suspended": "Sistem instansi sedang dihentikan.",
-    "scope_missing": "Sistem instansi tidak berhak meminta ini.",
-    "role_missing": "Peran petugas tidak mengizinkan tindakan ini.",
-    "purpose_missing": "Sistem instansi tidak berhak untuk layanan ini.",
-    "proof_used": "Bukti pengirim sudah pernah dipakai.",
-    "agreement_lapsed": "Perjanjian instansi sudah berakhir.",
-    "agency_suspended": "Akses instansi sedang dihentikan.",
-    "budget_spent": "Jumlah pemeriksaan melebihi batas.",
-    "messages_spent": "Terlalu banyak pesan dalam satu jam.",
-    "citizens_spent": "Jumlah warga yang diperiksa melebihi batas.",
-    "numbers_in_sequence": "Nomor dimasukkan berurutan.",
-    "outside_hours": "Di luar jam layanan.",
-    "above_own_mean": "Jumlah warga jauh di atas kebiasaan petugas.",
-    "codes_spent": "Terlalu banyak kode sekali pakai diminta.",
-    "tries_spent": "Terlalu banyak kode sekali pakai yang salah.",
-    "code_unknown": "Kode sekali pakai tidak berlaku.",
-    "code_wrong": "Kode sekali pakai salah.",
-    "link_unknown": "Tautan tidak berlaku.",
-    "link_used": "Permintaan ini sudah dijawab.",
-    "link_expired": "Batas waktu menjawab sudah lewat.",
-    "factor_missing": "Identitas belum dipastikan dengan kode sekali pakai.",
-    "consent_unknown": "Tidak ada persetujuan Anda.",
-    "consent_of_another_agency": "Persetujuan itu untuk instansi lain.",
-    "consent_withdrawn": "Persetujuan sudah ditarik kembali.",
-    "consent_refused": "Anda telah menolak permintaan ini.",
-    "consent_expired": "Masa berlaku persetujuan sudah habis.",
-    "consent_changed": "Persetujuan sudah berubah sejak izin dibuat.",
-    "consent_not_active": "Persetujuan sudah tidak berlaku.",
-    "not_granted": "Dokumen ini tidak termasuk dalam persetujuan Anda.",
-    "version_unknown": "Versi dokumen ini tidak tersedia.",
-    "version_superseded": "Dokumen ini sudah diganti dengan salinan yang lebih baru.",
-    "version_voided": "Dokumen ini sudah dibatalkan.",
-    "version_erased": "Dokumen ini sudah dihapus.",
-    "number_of_another_citizen": "NIK pada salinan bukan NIK Anda.",
-    "intake_overtaken": "Salinan yang lebih baru sudah masuk lebih dahulu.",
-    "delivery_open": "Dokumen ini sedang dikirim.",
-    "ticket_used": "Izin sekali pakai ini sudah digunakan.",
-    "ticket_expired": "Izin sekali pakai ini sudah habis waktunya.",
-    "no_contact": "Tidak ada kontak terdaftar untuk saluran ini.",
-    "nothing_to_ask": "Tidak ada dokumen yang dapat diminta.",
-    "not_required": "Layanan itu tidak mensyaratkan dokumen ini.",
-    "service_of_another_agency": "Layanan itu milik instansi lain.",
-}
+_HOLDERS_CONSENT = "persetujuan pemegang dokumen"
 _ON_CONSENT = frozenset({"ticket", "release", "redelivery", "outcome"})
-_ANY_REASON = "Permintaan tidak memenuhi syarat."
 
 _BASES: dict[str, str] = {
     "consent": "persetujuan Anda",
@@ -133,6 +79,7 @@ _BASES: dict[str, str] = {
     "public_task": "tugas pelayanan publik, tanpa persetujuan",
     "legitimate_interest": "kepentingan yang sah, tanpa persetujuan",
 }
+_ONE_CONSENT = "persetujuan {number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,43 +97,59 @@ def by_day(accesses: Iterable[Access], zone: str) -> Sequence[Day]:
 
 def speaks_alone(access: Access) -> bool:
     """A whole sentence: no agency stands in front of it."""
-    return _key(access) in _ALONE or (access.event in _BY_CITIZEN and access.actor == "citizen")
+    if access.actor == "representative" and access.event in _BY_REPRESENTATIVE:
+        return True
+    if _represented(access):
+        return True
+    if access.actor == "citizen" and (_key(access) in rights.BY_CITIZEN or access.event in _BY_CITIZEN):
+        return True
+    return _key(access) in trail_acts.ALONE
 
 
-def act_words(access: Access) -> str:
+def act_words(access: Access, say: Say = str) -> str:
     """What happened. An unknown kind of entry is shown as such: no entry is ever left out."""
-    if (alone := _ALONE.get(_key(access))) is not None:
-        return alone[0] if access.allowed else alone[1]
+    if by_represented := _represented(access):
+        return say(by_represented)
+    if access.actor == "representative" and access.event in _BY_REPRESENTATIVE:
+        done, tried = _BY_REPRESENTATIVE[access.event]
+        who = _REPRESENTATIVES.get(access.relation or "", _ANY_REPRESENTATIVE)
+        return f"{say(who)} {say(done if access.allowed else tried)}"
+    if (alone := trail_acts.ALONE.get(_key(access))) is not None:
+        return say(alone[0] if access.allowed else alone[1])
+    if access.actor == "citizen" and (own := rights.BY_CITIZEN.get(_key(access))) is not None:
+        return say(own[0] if access.allowed else own[1])
     if speaks_alone(access):
-        return (_BY_CITIZEN if access.allowed else _THROUGH_LINK)[access.event]
-    fallback = _ACTS.get(access.event, ("mencatat kegiatan", "melakukan kegiatan"))
-    done, tried = _ACTS_APART.get(_key(access), fallback)
+        return say((_BY_CITIZEN if access.allowed else _THROUGH_LINK)[access.event])
+    done, tried = trail_acts.ACTS_APART.get(_key(access), _ACTS.get(access.event, _ANY_ACT))
     if not access.allowed:
-        return f"mencoba {tried}"
-    return _BY_MACHINE.get(access.event, done) if access.machine else done
+        return say(tried)
+    return say(_BY_MACHINE.get(access.event, done) if access.machine else done)
+
+
+def _represented(access: Access) -> str | None:
+    """The withdrawal by the one for whom the reader had decided."""
+    done = access.actor == "represented" and access.event == "withdraw"
+    return _TAKEN_BACK_BY_OTHER if done else None
 
 
 def _key(access: Access) -> tuple[str, str]:
     return access.event, access.act or ""
 
 
-def reason_words(reason: str | None) -> str:
-    """The sentence for a reason code of the ledger; a new code gets a general sentence, never the bare code."""
-    return _REASONS.get(reason or "", _ANY_REASON)
-
-
-def basis_words(access: Access) -> str | None:
+def basis_words(access: Access, say: Say = str) -> str | None:
     """The legal basis on which an entry rests, a consent by its number. A question, an answer and an attempt that was
-    refused rest on no consent.
+    refused rest on no consent. A paper of another that names the reader was read on the holder's consent.
     """
+    if access.names_you and access.lawful_basis == "consent":
+        return say(_HOLDERS_CONSENT) if access.allowed and access.event in _ON_CONSENT else None
     if access.lawful_basis in {None, "consent"}:
         if not access.allowed or access.event not in _ON_CONSENT:
             return None
         if access.consent_reference:
-            return f"persetujuan {access.consent_reference}"
-    return _BASES.get(access.lawful_basis, access.lawful_basis) if access.lawful_basis else None
+            return say(_ONE_CONSENT).format(number=access.consent_reference)
+    return say(basis_name(access.lawful_basis)) if access.lawful_basis else None
 
 
-def explained_reasons() -> frozenset[str]:
-    """The reason codes that have a sentence of their own."""
-    return frozenset(_REASONS)
+def basis_name(basis: str) -> str:
+    """A code of UU 27/2022 art. 20(2) in words."""
+    return _BASES.get(basis, basis)

@@ -9,24 +9,36 @@ catalogue. Every form carries ``csrf`` and a hidden ``step`` and posts to the ad
     step=withdraw  consent=ID       show what a withdrawal means
     step=withdrawn consent=ID       withdraw
     step=leave                      end the session of this browser
+    step=passkey   credential=JSON  a passkey that was shown
+    step=register  credential=JSON  a passkey that was made
+    step=remove    passkey=ID       remove a passkey
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-Actor = Literal["citizen", "officer", "system"]
+if TYPE_CHECKING:
+    from exchange.pages.rights_views import OwnRights, TrailFilter
+
+Actor = Literal["citizen", "representative", "represented", "officer", "system"]
 CodeError = Literal["wrong", "malformed", "expired", "superseded"]
 Problem = Literal[
     "too_many_tries",
     "trail_locked",
     "too_many_codes",
+    "codes_spent_everywhere",
     "form_expired",
     "no_contact",
     "contact_too_new",
+    "evidence_changed",
+    "officer_browser",
+    "identity_other",
+    "identity_unfinished",
     "unavailable",
+    "no_preview",
     "outcome_unknown",
     "failed",
     "too_fast",
@@ -44,21 +56,39 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
+class Whose:
+    """For whom the reader decides: ``words`` are a sentence of ours ("anak Anda"), ``name`` initials or a masked name."""
+
+    words: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
-    """Who asks and for what: all that a link shows before identity is proved (attack A22)."""
+    """Who asks and for what: all that a link shows before identity is proved (attack A22). ``whose`` is None when people decide for
+    themselves.
+    """
 
     agency: str
     service: str
     counter: str
     pairing_code: str
     expires_at: datetime
+    whose: Whose | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ConsentStart:
+    """``told`` when the law decides: nothing will be asked. ``passkey`` and ``inapas`` are addresses of other ways; None where this house
+    has none.
+    """
+
     site: Site
     csrf: str
     ask: Ask
+    told: bool = False
+    passkey: str | None = None
+    inapas: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +115,13 @@ class AskedPaper:
     valid_until: date | None = None
     tax_year: int | None = None
     why: str | None = None
+    provenance: str | None = None
+    compared_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ConsentDecide:
-    """Everything UU 27/2022 art. 21(1) wants told before a decision; see ``consent_decide.html`` for a to g."""
+    """Everything UU 27/2022 art. 21(1) wants told before a decision; see ``consent_decide.html`` for a to g. Previews are below ``link``."""
 
     site: Site
     csrf: str
@@ -99,6 +131,7 @@ class ConsentDecide:
     papers: tuple[AskedPaper, ...]
     shown_at: datetime
     use_until: datetime
+    link: str = ""
     retention_until: date | None = None
     max_reads: int | None = None
     application_no: str | None = None
@@ -109,9 +142,23 @@ class ConsentDecide:
 
 
 @dataclass(frozen=True, slots=True)
+class LegalNotice:
+    """The law lets the agency open ``papers``: told, not asked. ``basis`` is a code of art. 20(2), ``law`` the article."""
+
+    site: Site
+    ask: Ask
+    request_no: str
+    papers: tuple[AskedPaper, ...]
+    basis: str
+    law: str
+    use_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ConsentDone:
     """The receipt. All, some and none are told apart by what ``granted`` and ``refused`` hold; both are empty when nothing
-    could be decided. ``trail_link`` is known only once; after that it is in the message that was sent.
+    could be decided. ``trail_link`` is known only once; after that it is in the message that was sent. ``pdf`` is the
+    address of the receipt as a file.
     """
 
     site: Site
@@ -124,12 +171,15 @@ class ConsentDone:
     to_bring: tuple[str, ...] = ()
     use_until: datetime | None = None
     max_reads: int | None = None
+    pdf: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TrailStart:
     site: Site
     csrf: str
+    passkey: str | None = None
+    inapas: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +193,8 @@ class TrailCode:
 
 @dataclass(frozen=True, slots=True)
 class LiveConsent:
+    """``basis`` is set where the law decided: there is nothing to withdraw."""
+
     consent_id: str
     reference: str
     agency: str
@@ -151,12 +203,17 @@ class LiveConsent:
     use_until: datetime
     reads: int | None = None
     max_reads: int | None = None
+    basis: str | None = None
+    whose: Whose | None = None
+    pdf: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
     """One entry of the ledger as its citizen reads it. ``event``, ``act`` and ``reason`` are the ledger's own words;
-    ``act`` sets entries of one type apart: how a delivery ended, which step of the factor.
+    ``act`` sets entries of one type apart: how a delivery ended, which step of the factor. ``relation`` is that of who decided for
+    another, ``for_another`` on the own list of who did; ``names_you``: the paper is another's and names this citizen;
+    ``received_by``: the agencies that received a paper which was filed wrongly.
     """
 
     entry_no: int
@@ -173,6 +230,10 @@ class Access:
     machine: bool = False
     act: str | None = None
     actor: Actor = "officer"
+    relation: str | None = None
+    for_another: bool = False
+    names_you: bool = False
+    received_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +245,12 @@ class Trail:
     holder: str
     consents: tuple[LiveConsent, ...]
     accesses: tuple[Access, ...]
+    passkey: str | None = None
     withheld: int = 0
     newer: str | None = None
     older: str | None = None
+    rights: OwnRights | None = None
+    filtered: TrailFilter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,28 +271,7 @@ class WithdrawDone:
     documents: tuple[str, ...]
     withdrawn_at: datetime
     deadline: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class SignedInPage:
-    """For an officer who comes back from the identity provider. ``go_on`` is an address of ours."""
-
-    officer: str
-    counter: str
-    go_on: str
-
-
-@dataclass(frozen=True, slots=True)
-class SignInProblemPage:
-    """For an officer who comes back and is not signed in. ``again`` is where the sign-in begins."""
-
-    code: str
-    title: str
-    remedy: str
-    title_en: str
-    remedy_en: str
-    again: str
-    incident: str
+    pdf: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

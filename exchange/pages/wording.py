@@ -1,7 +1,8 @@
 """How dates, times, codes and lists read to a citizen.
 
-A deadline is always absolute, with its zone: "24 November 2026 pukul 16.05 WITA". The short form (24/11/26) and
-relative times ("dalam 2 jam") are never used; both have been misread.
+A deadline is always absolute, with its zone: "24 November 2026 pukul 16.05 WITA", "24 November 2026 at 16.05 WITA". The short
+form (24/11/26) and relative times ("dalam 2 jam") are never used; both have been misread. A time reads 16.05 in every
+language: so it stands on the clock and the papers of the counter.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
+from babel.lists import format_list
 from babel.numbers import format_decimal
 from markupsafe import Markup
 
-LOCALE = "id"
+from exchange.pages.languages import SOURCE, Language
+
+_MOMENT: dict[Language, str] = {"id": "{day} pukul {time}", "en": "{day} at {time}"}
 ZONE_NAMES = {"Asia/Jakarta": "WIB", "Asia/Pontianak": "WIB", "Asia/Makassar": "WITA", "Asia/Jayapura": "WIT"}
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -57,9 +61,9 @@ def local(moment: datetime, zone: str) -> datetime:
     return moment.astimezone(ZoneInfo(zone))
 
 
-def day_words(day: date) -> str:
-    """24 November 2026."""
-    return str(format_date(day, "d MMMM y", locale=LOCALE))
+def day_words(day: date, language: Language = SOURCE) -> str:
+    """17 Agustus 2026; 17 August 2026."""
+    return str(format_date(day, "d MMMM y", locale=language))
 
 
 def time_words(moment: datetime, zone: str) -> str:
@@ -67,9 +71,10 @@ def time_words(moment: datetime, zone: str) -> str:
     return f"{local(moment, zone):%H.%M} {zone_name(zone)}"
 
 
-def moment_words(moment: datetime, zone: str) -> str:
-    """24 November 2026 pukul 16.05 WITA."""
-    return f"{day_words(local(moment, zone).date())} pukul {time_words(moment, zone)}"
+def moment_words(moment: datetime, zone: str, language: Language = SOURCE) -> str:
+    """24 November 2026 pukul 16.05 WITA; 24 November 2026 at 16.05 WITA."""
+    day = day_words(local(moment, zone).date(), language)
+    return _MOMENT[language].format(day=day, time=time_words(moment, zone))
 
 
 def days_between(start: datetime, end: datetime, zone: str) -> int:
@@ -77,9 +82,9 @@ def days_between(start: datetime, end: datetime, zone: str) -> int:
     return (local(end, zone).date() - local(start, zone).date()).days
 
 
-def number_words(number: int) -> str:
-    """1.204.331."""
-    return str(format_decimal(number, locale=LOCALE))
+def number_words(number: int, language: Language = SOURCE) -> str:
+    """1.204.331; 1,204,331."""
+    return str(format_decimal(number, locale=language))
 
 
 def spaced(code: str) -> str:
@@ -87,8 +92,6 @@ def spaced(code: str) -> str:
     return " ".join(code[at : at + 2] for at in range(0, len(code), 2))
 
 
-def list_words(items: Sequence[str]) -> str:
-    """KTP-el, KK, dan NPWP."""
-    if len(items) < 3:  # noqa: PLR2004 - two things take no comma
-        return " dan ".join(items)
-    return f"{', '.join(items[:-1])}, dan {items[-1]}"
+def list_words(items: Sequence[str], language: Language = SOURCE) -> str:
+    """KTP-el, KK, dan NPWP; KTP-el, KK, and NPWP."""
+    return str(format_list(items, locale=language))

@@ -6,8 +6,8 @@ Loaded and validated once, at start. A catalogue with a mistake does not start: 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -24,6 +24,7 @@ __all__ = [
     "load_catalogue",
 ]
 
+STAMPED = "stamped"
 DATA = Path(__file__).parent / "data"
 
 
@@ -48,6 +49,8 @@ class NumberRule:
 
 @dataclass(frozen=True, slots=True)
 class DocumentType:
+    """``retention_months``: how long a paper is kept here since its last use."""
+
     code: str
     name_id: str
     name_en: str
@@ -63,6 +66,7 @@ class DocumentType:
     levels: tuple[str, ...]
     min_age: str | None
     confidence: str
+    retention_months: int
 
     @property
     def is_file(self) -> bool:
@@ -89,12 +93,14 @@ class Requirement:
     background: str | None = None
     optional: bool = False
     note: str | None = None
+    rendition: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
     """``eligibility`` are conditions that must hold to use it at all, ``excludes`` those that must not. ``extras`` holds
-    the fields that only inform: fee, schedule, deadlines, source.
+    the fields that only inform: fee, schedule, deadlines, source. ``renditions``: how papers of a type leave for it, where that is not
+    ``rendition``.
     """
 
     code: str
@@ -110,11 +116,17 @@ class Service:
     eligibility: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
     extras: Mapping[str, Any] = field(default_factory=dict)
+    renditions: Mapping[str, str] = field(default_factory=dict)
+    rendition: str = STAMPED
 
     @property
     def replaces(self) -> frozenset[str]:
         """Types of which the service makes a new copy: the held one is the copy to be replaced."""
         return frozenset(self.output) | frozenset(self.makes_stale)
+
+    def rendition_of(self, code: str) -> str:
+        """How a paper of this type leaves: original, stamped, burned_in or redacted."""
+        return self.renditions.get(code, self.rendition)
 
     def replaces_copy_of(self, code: str, role: str) -> bool:
         """Is this role's copy the one that is replaced? ``makes_stale`` names no person (``domain.md`` 8).
@@ -135,6 +147,7 @@ class Service:
             "requirements": [_shown(requirement) for requirement in self.requirements],
             "output": list(self.output),
             "not_delegable": self.not_delegable,
+            "rendition": self.rendition,
             "legal": self.legal,
             "source": {name: source[name] for name in ("kind", "confidence", "legal") if name in source},
             **({"eligibility": list(self.eligibility)} if self.eligibility else {}),
@@ -148,7 +161,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All mappings are read-only and by code."""
+    """All mappings are read-only and by code. ``superseded_months``: how long a version is kept since another one took its place."""
 
     document_types: Mapping[str, DocumentType]
     groups: Mapping[str, tuple[Requirement, ...]]
@@ -160,6 +173,15 @@ class Catalogue:
     never_shared: frozenset[str]
     short_life: frozenset[str]
     existence_sensitive: frozenset[str]
+    superseded_months: int
+
+    def with_originals(self, codes: Collection[str]) -> Catalogue:
+        """The same, where these services take papers without a mark, but for entries that name a manner of their own."""
+        services = {
+            code: replace(service, rendition="original") if code in codes else service
+            for code, service in self.services.items()
+        }
+        return replace(self, services=frozen(services))
 
     def at_counter(self, code: str) -> bool:
         """Never taken from the shared store: bound to one request, biometric, or no file at all."""
@@ -193,7 +215,7 @@ def _still(value: Any) -> Any:
 
 def _shown(requirement: Requirement) -> dict[str, Any]:
     shown: dict[str, Any] = {"head": requirement.head, "code": requirement.code}
-    for name in ("subject", "original", "max_age_months", "tax_year", "background", "note"):
+    for name in ("subject", "original", "max_age_months", "tax_year", "background", "rendition", "note"):
         if (value := getattr(requirement, name)) is not None:
             shown[name] = value
     for name in ("when", "levels"):

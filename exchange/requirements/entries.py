@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from exchange.requirements import vocabulary as words
-from exchange.requirements.catalogue import DocumentType, Requirement, Service, frozen
+from exchange.requirements.catalogue import STAMPED, DocumentType, Requirement, Service, frozen
 from exchange.requirements.reading import Entry
 
 
@@ -96,6 +96,7 @@ class World:
             applicant=applicant,
             not_delegable=entry.value("not_delegable", bool, default=False),
             legal=entry.text("legal"),
+            renditions=frozen(self._renditions(entry, requirements)),
             eligibility=entry.texts("eligibility"),
             excludes=entry.texts("excludes"),
             extras=frozen({key: entry[key] for key in words.EXTRAS if key in entry}),
@@ -121,6 +122,7 @@ class World:
         background = (
             entry.chosen("background", words.BACKGROUNDS) if "background" in entry else base.background
         )
+        rendition = entry.chosen("rendition", words.RENDITIONS) if "rendition" in entry else base.rendition
         tax_year = entry.chosen("tax_year", words.TAX_YEARS) if "tax_year" in entry else base.tax_year
         age = (
             entry.count("max_age_months", words.MONTHS) if "max_age_months" in entry else base.max_age_months
@@ -137,6 +139,7 @@ class World:
             background=background,
             optional=entry.value("optional", bool, default=False),
             note=entry.text("note"),
+            rendition=rendition,
         )
 
     def _headed(self, entry: Entry, own: Requirement) -> Requirement:
@@ -174,6 +177,16 @@ class World:
             if condition not in self.conditions:
                 raise entry.refuse(f"unknown condition {condition!r}", key)
 
+    def _renditions(self, entry: Entry, requirements: Sequence[Requirement]) -> dict[str, str]:
+        """One paper leaves in one manner, whichever entry of the service it stands for."""
+        found: dict[str, str] = {}
+        for leaf in _leaves(requirements):
+            if leaf.head == "doc" and leaf.code:
+                rendition = leaf.rendition or STAMPED
+                if found.setdefault(leaf.code, rendition) != rendition:
+                    raise entry.refuse(f"{leaf.code} has two renditions", "requirements")
+        return {code: rendition for code, rendition in found.items() if rendition != STAMPED}
+
     def _source(self, source: Entry) -> None:
         """Where a rule comes from, and how sure it is: shown to its editors."""
         source.only(("kind", "url", "also", "legal", "confidence", "note"), ("kind", "confidence"))
@@ -198,6 +211,11 @@ class World:
             entry.chosen("guardian_consent", words.GUARDIAN_CONSENTS)
 
 
+def _leaves(requirements: Sequence[Requirement]) -> Iterator[Requirement]:
+    for requirement in requirements:
+        yield from _leaves(requirement.members) if requirement.members else (requirement,)
+
+
 def _distinct(entry: Entry, key: str, members: Sequence[Requirement]) -> tuple[Requirement, ...]:
     if len({replace(member, note=None) for member in members}) != len(members):
         raise entry.refuse(f"{key!r} names something twice", key)
@@ -215,4 +233,5 @@ def _inherited(member: Requirement, outer: Requirement) -> Requirement:
         tax_year=member.tax_year or outer.tax_year,
         levels=member.levels or outer.levels,
         background=member.background or outer.background,
+        rendition=member.rendition or outer.rendition,
     )

@@ -24,8 +24,8 @@ def load(folder: Path) -> Catalogue:
     types_file, services_file = read(folder / "document-types.yaml"), read(folder / "services.yaml")
     types_file.only(
         ("version", "generated", "sources", "core_codes", "never_shared", "short_life", "existence_sensitive",
-         "documents", "groups"),
-        ("version", "core_codes", "never_shared", "short_life", "existence_sensitive", "documents", "groups"),
+         "retention", "documents", "groups"),
+        ("version", "core_codes", "never_shared", "short_life", "existence_sensitive", "retention", "documents", "groups"),
     )  # fmt: skip
     services_file.only(
         ("version", "generated", "conditions", "statuses", "agencies", "services"),
@@ -37,7 +37,8 @@ def load(folder: Path) -> Catalogue:
         file.text("generated")
     if "sources" in types_file:
         named(types_file, "sources", ("url", "says"))
-    types = _by_code(types_file, "documents", lambda entry: _document_type(entry, types_file))
+    months = _retention(types_file)
+    types = _by_code(types_file, "documents", lambda entry: _document_type(entry, types_file, months))
     lists = {name: _codes(types_file, name, types) for name in
              ("core_codes", "never_shared", "short_life", "existence_sensitive")}  # fmt: skip
     world = World(types, lists["never_shared"], services_file)
@@ -51,6 +52,7 @@ def load(folder: Path) -> Catalogue:
         statuses=frozen(world.statuses),
         agencies=frozen(world.agencies),
         **lists,
+        superseded_months=months["superseded"],
     )
 
 
@@ -76,7 +78,24 @@ def _codes(file: Entry, key: str, types: Mapping[str, DocumentType]) -> frozense
     return frozenset(codes)
 
 
-def _document_type(entry: Entry, file: Entry) -> DocumentType:
+def _retention(file: Entry) -> dict[str, int]:
+    """Months by class, and for what was replaced. Specific data are kept shorter (UU 27/2022 art. 4(2), L01)."""
+    retention = file.value("retention", Entry)
+    retention.only(words.RETENTION, words.RETENTION)
+    months = {name: retention.count(name, words.MONTHS) for name in words.RETENTION}
+    if months["spesifik"] >= months["umum"]:
+        raise retention.refuse("specific data are kept shorter than general ones", "spesifik")
+    return months
+
+
+def _retention_months(entry: Entry, months: Mapping[str, int]) -> int:
+    own = entry.count("retention_months", words.MONTHS)
+    if own is not None and entry["pdp_class"] == "spesifik" and own >= months["umum"]:
+        raise entry.refuse("specific data are kept shorter than general ones", "retention_months")
+    return int(own or months[entry.chosen("pdp_class", words.CLASSES)])
+
+
+def _document_type(entry: Entry, file: Entry, months: Mapping[str, int]) -> DocumentType:
     entry.only((*words.TYPE_KEYS, *words.TYPE_OPTIONAL), words.TYPE_KEYS)
     for source in entry.texts("source"):
         if source != "memory" and source not in file.value("sources", dict, {}):
@@ -105,6 +124,7 @@ def _document_type(entry: Entry, file: Entry) -> DocumentType:
         levels=entry.texts("levels"),
         min_age=entry.text("min_age"),
         confidence=entry.chosen("confidence", words.CONFIDENCE),
+        retention_months=_retention_months(entry, months),
     )
 
 

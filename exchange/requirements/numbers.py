@@ -39,6 +39,8 @@ _OLD_NPWP = re.compile(r"0?([0-9]{9})[0-9]{6}")
 _PHONE = re.compile(r"[0-9+ ().\-]+")
 _PLATE = re.compile(r"([A-Z]{1,2}) ?([0-9]{1,4}) ?([A-Z]{0,3})")
 _NOP = re.compile(r"[0-9]{18}")
+# One address, not a list of them and no header: what a mail server would read as more is refused.
+_EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
 _MOBILE = re.compile(r"\+628[0-9]+")
 
 
@@ -184,6 +186,15 @@ def check_phone(text: str) -> str:
     if not phonenumbers.is_possible_number(number) or not _MOBILE.fullmatch(e164):
         raise NumberError("phone", "contact")
     return e164
+
+
+def contact_value(channel: str, text: str) -> str:
+    """The one spelling of a contact that is kept and compared. Raises ``NumberError``."""
+    if channel != "email":
+        return check_phone(text)
+    if not _EMAIL.fullmatch(text):
+        raise NumberError("email", "contact")
+    return text.lower()
 
 
 def known_region(number: str) -> bool:

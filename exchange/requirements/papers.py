@@ -11,7 +11,9 @@ from exchange.requirements.catalogue import Catalogue, DocumentType, Requirement
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """Metadata of the current version of a document on file. ``about`` is the keyed hash of a plate or a parcel."""
+    """Metadata of the current version of a document on file. ``about`` is the keyed hash of a plate or a parcel; ``quarantined``: the
+    stored copy is damaged, so that the paper must be taken in anew.
+    """
 
     document_id: str
     version: int
@@ -25,6 +27,8 @@ class Paper:
     about: str | None = None
     stale_event: str | None = None
     provenance: str = "scan"
+    taken_by: str = ""
+    quarantined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,9 @@ def add_months(day: date, months: int) -> date:
 
 
 def _unfit(paper: Paper, document_type: DocumentType, requirement: Requirement) -> str | None:
-    """An attribute that the entry asks of this type; an unknown attribute is not the right one."""
+    """A stored copy that cannot be served, or an attribute that the entry asks of this type; an unknown attribute is not the right one."""
+    if paper.quarantined:
+        return "quarantined"
     if requirement.levels and document_type.levels and paper.level not in requirement.levels:
         return "other_level"
     if requirement.background and "background" in document_type.attributes:

@@ -14,10 +14,13 @@ AMOUNT = (0, 1_000_000_000)
 HEADS = ("doc", "group", "any_of", "all_of", "status", "form")
 MODIFIERS = (
     "subject", "when", "original", "must_be_valid", "max_age_months", "tax_year", "levels", "background", "optional",
-    "note",
+    "note", "rendition",
 )  # fmt: skip
 # Modifiers that ask something of a paper: a live check and a form have none of it.
-OF_PAPERS = ("must_be_valid", "max_age_months", "tax_year", "levels", "background")
+OF_PAPERS = ("must_be_valid", "max_age_months", "tax_year", "levels", "background", "rendition")
+# How a paper leaves: as it is; with the purpose printed on it; the same as a picture that nobody can take it off; with all other
+# people's rows covered. Said nowhere: stamped.
+RENDITIONS = frozenset(("original", "stamped", "burned_in", "redacted"))
 ROLES = frozenset(
     ("applicant", "proxy", "parents", "father", "mother", "child", "family", "couple", "deceased", "heirs", "owner",
      "buyer", "seller", "director", "business", "account_holder")
@@ -37,6 +40,7 @@ KINDS = frozenset(("lifetime", "until_event", "printed_expiry", "months", "purpo
 FORMATS = frozenset(("jpg", "png", "pdf", "qr", "api"))
 NATIVE = frozenset(("tte_pdf", "card", "paper", "app"))
 CLASSES = frozenset(("umum", "spesifik"))
+RETENTION = ("umum", "spesifik", "superseded")
 CONFIDENCE = frozenset(("high", "medium", "low"))
 SOURCE_KINDS = frozenset(("web", "memory", "mixed"))
 
@@ -44,7 +48,7 @@ TYPE_KEYS = (
     "code", "name_id", "name_en", "issuer", "holder", "number", "validity", "changes_on", "native", "formats",
     "pdp_class", "source", "confidence",
 )  # fmt: skip
-TYPE_OPTIONAL = ("note", "attributes", "levels", "min_age")
+TYPE_OPTIONAL = ("note", "attributes", "levels", "min_age", "retention_months")
 SERVICE_KEYS = ("code", "agency", "name_id", "name_en", "requirements", "output", "source")
 SERVICE_OPTIONAL = ("makes_stale", "applicant", "not_delegable", "legal", "eligibility", "excludes")
 # Fields of a service that only inform, with their YAML type.

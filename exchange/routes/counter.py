@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
 from auth.callers import Caller
-from exchange.answers import limits_of, parties_meant, withdrawal_text
+from exchange.answers import checked_contact, limits_of, parties_meant, withdrawal_text
+from exchange.contacts import NewContact
 from exchange.deps import CurrentOfficer, Wired, clock, today_at
 from exchange.errors import ProblemRaised
 from exchange.flows import check_requirements, enrol, exercise_rights
 from exchange.holdings import misnamed
 from exchange.machine import officer_or_machine
+from exchange.provenance import told
 from exchange.requirements.masking import mask_sensitive
-from exchange.requirements.numbers import NumberError, check_phone, parse_nik
-from exchange.schemas import Answers, ConsentId, Parties, Reference, Strict
+from exchange.requirements.numbers import parse_nik
+from exchange.requirements.renditions import told_rendition
+from exchange.schemas import Answers, ConsentId, ContactIn, Parties, Reference, Strict
 
 router = APIRouter(prefix="/v1", tags=["Agency"])
 
@@ -26,11 +28,6 @@ Enroller = Annotated[Caller, Depends(officer_or_machine("subjects.enrol"))]
 Looker = Annotated[Caller, Depends(officer_or_machine("readiness.check"))]
 
 NAME_LIMIT = 200
-
-
-class ContactIn(Strict):
-    channel: Literal["sms", "whatsapp", "email"]
-    value: str = Field(min_length=3, max_length=200)
 
 
 class CitizenIn(Strict):
@@ -49,10 +46,6 @@ class ReadinessIn(Strict):
     queue_ticket: str | None = Field(default=None, max_length=40)
 
 
-# One address, not a list of them and no header: what a mail server would read as more is refused.
-_EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
-
-
 @router.post("/subjects", status_code=201, operation_id="enrolCitizen", summary="Enrol a citizen")
 async def enrol_citizen(
     parts: Wired, caller: Enroller, body: CitizenIn, response: Response
@@ -61,7 +54,7 @@ async def enrol_citizen(
     now = clock()
     nik = parse_nik(body.nik, birth_date=body.birth_date, today=today_at(parts.zone))
     for number, contact in enumerate(body.contacts):
-        _check_contact(number, contact)
+        checked_contact(contact, f"/contacts/{number}/value")
     enrolled = await enrol.enrol(
         parts.database,
         parts.keyring,
@@ -70,7 +63,7 @@ async def enrol_citizen(
         nik=nik,
         name=body.name,
         birth_date=body.birth_date,
-        contacts=[enrol.NewContact(contact.channel, contact.value) for contact in body.contacts],
+        contacts=[NewContact(contact.channel, contact.value) for contact in body.contacts],
         limits=limits_of(parts),
         now=now,
     )
@@ -116,7 +109,12 @@ async def readiness(parts: Wired, caller: Looker, body: ReadinessIn) -> dict[str
         "subject_ref": parts.keyring.pseudonym(caller.agency_id, ready.subject_ref),
         "service": ready.service.code,
         "complete": shown.complete,
-        "requirements": [row.as_dict() for row in shown.requirements],
+        "requirements": [
+            row.as_dict()
+            | ({"rendition": told_rendition(ready.service.rendition_of(row.paper.type))} if row.paper else {})
+            | (told(row.paper.provenance, row.paper.taken_by) if row.paper else {})
+            for row in shown.requirements
+        ],
     }
 
 
@@ -135,16 +133,9 @@ async def withdraw(parts: Wired, officer: CurrentOfficer, consent_id: ConsentId)
         notice=withdrawal_text(parts),
         now=clock(),
     )
-    return {"consent_id": consent_id, "state": "withdrawn", "stop_before": withdrawn.deadline.isoformat()}
-
-
-def _check_contact(number: int, contact: ContactIn) -> None:
-    pointer = f"/contacts/{number}/value"
-    if contact.channel == "email":
-        if not _EMAIL.fullmatch(contact.value):
-            raise ProblemRaised("BK-2005", errors=[{"pointer": pointer, "code": "email"}])
-        return
-    try:
-        check_phone(contact.value)
-    except NumberError as error:
-        raise ProblemRaised("BK-2005", errors=[{"pointer": pointer, "code": error.rule}]) from error
+    return {
+        "consent_id": consent_id,
+        "state": "withdrawn",
+        "withdrawal_id": withdrawn.id,
+        "stop_before": withdrawn.deadline.isoformat(),
+    }

@@ -1,41 +1,32 @@
-"""The holder of a ticket: the bytes of one document version, with the receipt. The hot path.
-
-A document is never rendered by our origin: it is an attachment, sniffed by nobody, sandboxed, kept by no cache (A49).
-"""
+"""The holder of a ticket: the bytes of one document version, with the receipt. The hot path."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import contextlib
+import hashlib
 import re
 from collections.abc import AsyncGenerator
-from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from exchange.deliveries import outcome_of
+from exchange.deliveries import RECHECK_PERIOD, outcome_of
 from exchange.deps import Parts, Wired, clock, parts_of
-from exchange.flows.fetch import Released, fetch, still_granted
+from exchange.flows.fetch import Opened, Released, fetch, still_granted
 from exchange.holder import Holder, ticket_holder
+from exchange.ranges import Part, part_of, single_range
 from exchange.schemas import DOCUMENT_ID, DocumentId
+from exchange.sending import ALWAYS, file_name, sent
 
 router = APIRouter(prefix="/v1", tags=["Ticket holder"], dependencies=[Depends(ticket_holder)])
 
-# A long delivery asks again whether the consent still lives: a withdrawal stops it within this time.
-RECHECK_PERIOD = timedelta(seconds=5)
 MAX_VERSION = 2**31 - 1
 _ADDRESS = re.compile(
     rf"/v1/documents/(?P<document_id>{DOCUMENT_ID})/versions/(?P<version>[1-9][0-9]{{0,9}})/content"
 )
-_ALWAYS = (
-    (b"content-security-policy", b"sandbox; default-src 'none'"),
-    (b"cache-control", b"no-store, private"),
-    (b"accept-ranges", b"none"),
-)
-_SUFFIXES = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
 
 
 @router.get(
@@ -45,18 +36,25 @@ _SUFFIXES = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
     response_class=Response,
 )
 async def content(
-    parts: Wired, holder: Holder, document_id: DocumentId, version: Annotated[int, Path(ge=1, le=MAX_VERSION)]
+    parts: Wired,
+    holder: Holder,
+    request: Request,
+    document_id: DocumentId,
+    version: Annotated[int, Path(ge=1, le=MAX_VERSION)],
 ) -> Response:
     """Bearer ticket and the session cookie it is bound to, or DPoP ticket and a proof by the key it is bound to; once for each
     document. One release entry before the first
-    byte, one outcome entry after the last.
+    byte, one outcome entry after the last. What the ticket calls stamped or redacted is drawn now; `Content-Digest` and `ETag` are of what
+    is served. A delivery that broke off may be repeated, also from a byte on (`Range`, one; `If-Range`).
     """
+    asked = single_range(request.headers.get("range", ""))
     released = await fetch(
         parts.database,
         parts.keyring,
         parts.appender,
         parts.vault,
         parts.desk,
+        parts.copies,
         ticket=holder.ticket,
         caller=holder.caller,
         proof=holder.proof,
@@ -64,8 +62,11 @@ async def content(
         version=version,
         origin=parts.log_origin,
         now=clock(),
+        range=asked,
     )
-    return Delivered(parts, released)
+    opened = released.opened
+    part = part_of(opened.size, f'"{opened.sha256}"', asked, request.headers.get("if-range"))
+    return Delivered(parts, released, part)
 
 
 class ShortWay:
@@ -84,87 +85,103 @@ class ShortWay:
         scope["route"] = router.routes[0]
         request = Request(scope)
         holder = await ticket_holder(request)
-        response = await content(parts_of(request), holder, address["document_id"], int(address["version"]))
+        response = await content(
+            parts_of(request), holder, request, address["document_id"], int(address["version"])
+        )
         await response(scope, receive, send)
 
 
 class Delivered(Response):
-    """Sends the document, then puts on record how the delivery ended, whatever happened to the connection."""
+    """Sends the document, or one part of it, then puts on record how the delivery ended, whatever happened to the connection."""
 
-    def __init__(self, parts: Parts, released: Released) -> None:
-        super().__init__()
-        self.raw_headers = _headers(released)
+    def __init__(self, parts: Parts, released: Released, part: Part) -> None:
+        super().__init__(status_code=200 if part.whole else 206)
+        self.raw_headers = _headers(released, part)
         self._parts = parts
         self._released = released
+        self._part = part
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
-        opened, delivery = self._released.opened, self._released.delivery
+        opened, delivery, part = self._released.opened, self._released.delivery, self._part
         sent_bytes = 0
         complete = False
         try:
             # A reader that is too slow is cut off.
             async with asyncio.timeout(delivery.limit_s):
-                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+                await send(
+                    {
+                        "type": "http.response.start",
+                        "status": self.status_code,
+                        "headers": self.raw_headers,
+                    }
+                )
                 if opened.whole is not None:
-                    if not await _sent(opened.whole, receive, send):
+                    if not await sent(_cut(opened.whole, part), receive, send):
                         return
-                    sent_bytes = opened.size
+                    sent_bytes = part.length
                 else:
                     # However this ends, the store's connection is given back at once.
-                    async with contextlib.aclosing(self._parts_of_it()) as parts:
-                        async for part in parts:
-                            if not await _sent(part, receive, send):
+                    async with contextlib.aclosing(self._parts_of_it()) as segments:
+                        async for segment in segments:
+                            if not await sent(segment, receive, send):
                                 return
-                            sent_bytes += len(part)
+                            sent_bytes += len(segment)
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
-            complete = sent_bytes == opened.size
+            complete = sent_bytes == part.length
         finally:
-            self._parts.appender.leave(outcome_of(delivery, sent_bytes=sent_bytes, complete=complete))
+            ended = outcome_of(delivery, sent_bytes=sent_bytes, complete=complete, to_the_end=part.to_the_end)
+            self._parts.appender.leave(ended)
 
     async def _parts_of_it(self) -> AsyncGenerator[bytes, None]:
-        opened = self._released.opened
+        """Every segment up to the end of the part is authenticated, those before it too."""
+        opened, part = self._released.opened, self._part
         if opened.parts is None:
             return
-        checked = clock()
-        async with contextlib.aclosing(opened.parts) as parts:
-            async for part in parts:
+        checked, at = clock(), 0
+        async with contextlib.aclosing(opened.parts) as segments:
+            async for segment in segments:
                 now = clock()
                 if now - checked > RECHECK_PERIOD:
                     checked = now
                     if not await still_granted(self._parts.database, self._released.delivery.consent_id, now):
                         raise ConnectionAbortedError("the consent was withdrawn while the delivery ran")
-                yield part
+                if wanted := segment[max(0, part.start - at) : max(0, part.end - at)]:
+                    yield wanted
+                at += len(segment)
+                if at >= part.end:
+                    return
 
 
-async def _sent(part: bytes, receive: Receive, send: Send) -> bool:
-    """Has ``part`` left our buffer, with the client still there?"""
-    await send({"type": "http.response.body", "body": part, "more_body": True})
-    # An empty part waits until the one before has left.
-    await send({"type": "http.response.body", "body": b"", "more_body": True})
-    return not _hung_up(receive)
+def _cut(whole: bytes, part: Part) -> bytes:
+    return whole if part.whole else whole[part.start : part.end]
 
 
-def _hung_up(receive: Receive) -> bool:
-    """Has the client gone? Looks without waiting: what the server has to say it says in the first step."""
-    look = receive().__await__()
-    try:
-        next(look)
-    except StopIteration as told:
-        return told.value["type"] == "http.disconnect" or _hung_up(receive)
-    look.close()
-    return False
-
-
-def _headers(released: Released) -> list[tuple[bytes, bytes]]:
+def _headers(released: Released, part: Part) -> list[tuple[bytes, bytes]]:
     opened, place = released.opened, released.delivery.place
-    digest = base64.b64encode(bytes.fromhex(opened.sha256)).decode()
-    name = f"{place.type}-{place.document_id}-{place.version}.{_SUFFIXES.get(opened.media_type, 'bin')}"
+    name = file_name(place.type, place.document_id, place.version, opened.media_type)
     return [
         (b"content-type", opened.media_type.encode()),
-        (b"content-length", b"%d" % opened.size),
-        (b"content-digest", f"sha-256=:{digest}:".encode()),
+        (b"content-length", b"%d" % part.length),
+        *_digests(opened, part),
         (b"etag", f'"{opened.sha256}"'.encode()),
         (b"berkas-receipt", released.receipt.encode()),
         (b"content-disposition", f'attachment; filename="{name}"'.encode()),
-        *_ALWAYS,
+        (b"accept-ranges", b"bytes"),
+        *ALWAYS,
     ]
+
+
+def _digests(opened: Opened, part: Part) -> list[tuple[bytes, bytes]]:
+    """Of what is sent (RFC 9530 2); with a part also of the whole (3), and of the part itself where it is at hand."""
+    whole = _digest(bytes.fromhex(opened.sha256))
+    if part.whole:
+        return [(b"content-digest", whole)]
+    place = f"bytes {part.start}-{part.end - 1}/{part.size}".encode()
+    told = [(b"content-range", place), (b"repr-digest", whole)]
+    if opened.whole is not None:
+        told.append((b"content-digest", _digest(hashlib.sha256(_cut(opened.whole, part)).digest())))
+    return told
+
+
+def _digest(sha256: bytes) -> bytes:
+    return b"sha-256=:" + base64.b64encode(sha256) + b":"

@@ -19,16 +19,13 @@ from exchange.answers import limits_of
 from exchange.deps import Parts, Wired, clock, today_at
 from exchange.errors import ProblemRaised
 from exchange.flows import take_in
-from exchange.holdings import is_own_nik
+from exchange.holdings import numbered
 from exchange.machine import officer_or_machine
+from exchange.provenance import unsigned_label
 from exchange.requirements.catalogue import DocumentType
 from exchange.requirements.numbers import (
-    FAMILY_CARD,
-    NUMBERED_BY_THING,
     CheckedNumber,
     NumberError,
-    check_about,
-    check_number,
     old_region,
 )
 from exchange.schemas import Reference
@@ -55,11 +52,15 @@ async def take_in_document(
     tax_year: Annotated[int | None, Query(ge=1900, le=2200)] = None,
     level: Annotated[str | None, Query(max_length=10)] = None,
     background: Annotated[Literal["red", "blue"] | None, Query()] = None,
+    compared: bool = True,
 ) -> dict[str, Any]:
     """An officer, or a client with `documents.submit`. Raw body; Content-Type, Content-Length and Content-Digest (RFC 9530) required. Numbers come in headers only:
     Berkas-Number, Berkas-About (plate or NOP). ``warnings`` are rules that the number offends without being refused;
     ``region_now`` is today's code behind a known old one (N4).
-    The same bytes again answer 200 with the same version. One entry.
+    The same bytes again answer 200 with the same version. ``sha256`` is of what is kept, ``received_sha256`` of what was sent: a picture is kept
+    without the place where it was taken. ``provenance`` says what the copy is: ``pades_valid``, ``pades_unchecked`` or ``pades_weak`` where it
+    is signed (a signature that does not hold is refused), ``pushed`` by the issuer's back end, ``scan`` compared with the original by
+    this officer, ``upload`` with ``compared=false`` or from another back end. One entry.
     """
     kind = parts.catalogue.document_types.get(document_type)
     if kind is None:
@@ -75,6 +76,7 @@ async def take_in_document(
         background=background,
         number=number.normalised if number else None,
         about=about,
+        unsigned=unsigned_label(caller, parts.catalogue, document_type, compared=compared),
     )
     _check_dates(paper, today)
     taken = await take_in.take_in(
@@ -82,6 +84,7 @@ async def take_in_document(
         parts.keyring,
         parts.appender,
         parts.vault,
+        parts.gate,
         caller=caller,
         subject_ref=subject_ref,
         document_type=kind,
@@ -100,6 +103,7 @@ async def take_in_document(
         "document_id": version.document_id,
         "version": version.version,
         "sha256": version.sha256,
+        "received_sha256": version.received_sha256,
         "provenance": version.provenance,
         "warnings": list(number.warnings) if number else [],
         **({"region_now": region} if region else {}),
@@ -112,20 +116,10 @@ async def _numbered(
     """Number and thing of the paper, checked by its type. Whose NIK it is, the flow judges and puts on record."""
     number, about = request.headers.get("berkas-number"), request.headers.get("berkas-about")
     try:
-        checked = None
-        if number:
-            own = kind.code == FAMILY_CARD and await is_own_nik(parts.database, parts.keyring, ref, number)
-            checked = check_number(kind, number, today=today, nik=number if own else None)
-        thing = check_about(kind, about) if about else None
-        if checked is not None and kind.code in NUMBERED_BY_THING:
-            plate_or_nop = check_about(kind, checked.normalised)
-            if thing not in {None, plate_or_nop}:
-                raise NumberError("differs_from_number", "about")
-            thing = plate_or_nop
+        return await numbered(parts.database, parts.keyring, ref, kind, number, about, today)
     except NumberError as error:
         errors = [{"pointer": f"/{error.field}", "code": error.rule}]
         raise ProblemRaised("BK-3009", errors=errors, close=True) from None
-    return checked, thing
 
 
 def _body(request: Request, idle_limit_s: float) -> uploads.Body:
@@ -158,9 +152,7 @@ async def _chunks(request: Request, size: int, idle_limit_s: float) -> AsyncIter
 
 
 def _check_dates(paper: uploads.Paper, today: date) -> None:
-    if paper.issued_on is not None and paper.issued_on > today:
-        raise ProblemRaised("BK-3009", errors=[{"pointer": "/issued_on", "code": "future"}], close=True)
-    if paper.issued_on and paper.valid_until and paper.valid_until < paper.issued_on:
+    if (wrong := uploads.impossible_date(paper, today)) is not None:
         raise ProblemRaised(
-            "BK-3009", errors=[{"pointer": "/valid_until", "code": "before_issue"}], close=True
+            "BK-3009", errors=[{"pointer": f"/{wrong.field}", "code": wrong.rule}], close=True
         )

@@ -8,12 +8,12 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from exchange.answers import page
+from exchange.code_flow import BEGUN_LIFE
 from exchange.deps import Wired, begun_cookie, clock
 from exchange.entrance import answered
 from exchange.flows import single_sign_on
-from exchange.flows.single_sign_on import Answer
-from exchange.identity_provider import IdentityProvider
-from exchange.pages.views import SignedInPage
+from exchange.identity_provider import Answer, IdentityProvider
+from exchange.pages.officer_views import SignedInPage
 
 router = APIRouter(prefix="/v1/session/oidc", tags=["Officer"])
 # There is no console: who is signed in, and the token for changing calls.
@@ -42,7 +42,7 @@ async def begin(parts: Wired, provider: Provider) -> Response:
     response.set_cookie(
         begun_cookie(parts.settings),
         cookie,
-        max_age=int(single_sign_on.BEGUN_LIFE.total_seconds()),
+        max_age=int(BEGUN_LIFE.total_seconds()),
         httponly=True,
         samesite="lax",
         secure=parts.settings.secure,

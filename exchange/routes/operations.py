@@ -8,10 +8,10 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
-from exchange.deps import Wired
+from exchange.deps import Wired, clock
 from exchange.errors import ProblemRaised
 from exchange.flows import look_after, turn_keys
-from exchange.pages import CONTENT_SECURITY_POLICY, icon, stylesheet
+from exchange.pages import CONTENT_SECURITY_POLICY, icon, passkey_script, slip_stylesheet, stylesheet
 from exchange.problems import PROBLEMS
 
 router = APIRouter()
@@ -27,11 +27,17 @@ async def live() -> dict[str, str]:
 
 @router.get("/health/ready", operation_id="ready", summary="Everything it needs answers", tags=["Operations"])
 async def ready(parts: Wired, response: Response) -> dict[str, Any]:
-    """503 while the database, the object store or the ledger cannot be used."""
+    """503 while the database, the object store or the ledger cannot be used. `damaged` stored copies in quarantine are an alarm, not a
+    reason to send callers elsewhere. ``intake`` tells how files are looked at; without a scanner that was named none comes in (BK-5022), and
+    everything else goes on.
+    """
     checks = await look_after.readiness(parts.database, parts.vault, parts.appender)
     if not all(checks.values()):
         response.status_code = 503
-    return {"status": "ok" if all(checks.values()) else "not ready", "checks": checks}
+    damaged = await look_after.damaged(parts.database) if checks["database"] else None
+    intake = await look_after.intake(parts.gate, clock())
+    status = "ok" if all(checks.values()) else "not ready"
+    return {"status": status, "checks": checks, "damaged": damaged, "intake": intake}
 
 
 @router.get("/log/checkpoint", operation_id="getCheckpoint", summary="The log's signed head", tags=["Log"])
@@ -98,6 +104,20 @@ async def problem(code: str) -> Response:
 @router.get("/static/berkas.css", include_in_schema=False)
 async def style() -> Response:
     return Response(stylesheet(), media_type="text/css", headers={"Cache-Control": "public, max-age=3600"})
+
+
+@router.get("/static/lembar.css", include_in_schema=False)
+async def slip_style() -> Response:
+    return Response(
+        slip_stylesheet(), media_type="text/css", headers={"Cache-Control": "public, max-age=3600"}
+    )
+
+
+@router.get("/static/passkey.js", include_in_schema=False)
+async def script() -> Response:
+    return Response(
+        passkey_script(), media_type="text/javascript", headers={"Cache-Control": "public, max-age=3600"}
+    )
 
 
 @router.get("/static/berkas.svg", include_in_schema=False)

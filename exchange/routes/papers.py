@@ -10,14 +10,18 @@ from pydantic import Field
 
 from auth.callers import Caller
 from auth.scopes import TICKETS
-from exchange.answers import access_text, agency_code, limits_of, parties_meant
-from exchange.deps import Wired, clock, today_at
+from exchange.answers import access_text, agency_code, contact_rules_of, limits_of, majority_of, parties_meant
+from exchange.deps import Parts, Wired, clock, today_at
 from exchange.errors import ProblemRaised
-from exchange.flows import ask_consent, issue_ticket
+from exchange.flows import ask_consent, follow_request, issue_ticket, rely_on_law
 from exchange.holdings import misnamed
 from exchange.machine import officer_or_machine
+from exchange.notice_pages import legal_text
 from exchange.pages import qr_svg
-from exchange.schemas import Answers, Parties, Reference, RequestId, Strict
+from exchange.provenance import told
+from exchange.representation import Proposed
+from exchange.requirements.renditions import rendition_in, told_rendition
+from exchange.schemas import Answers, DocumentId, Parties, Reference, RequestId, Strict
 
 router = APIRouter(prefix="/v1", tags=["Agency"])
 
@@ -25,15 +29,25 @@ Asker = Annotated[Caller, Depends(officer_or_machine("consents.request"))]
 TicketTaker = Annotated[Caller, Depends(officer_or_machine(TICKETS))]
 
 
+class DeciderIn(Strict):
+    """Another decides. ``evidence``: papers on file that show why they may, by document id."""
+
+    subject_ref: Reference
+    relation: Literal["parent", "guardian", "curator", "power_of_attorney"]
+    evidence: list[DocumentId] = Field(min_length=1, max_length=5)
+
+
 class RequestIn(Strict):
     subject_ref: Reference
     service: str = Field(max_length=60)
     application_no: str | None = Field(default=None, max_length=60, pattern=r"^[0-9A-Za-z/_. -]+$")
     documents: list[str] | None = Field(default=None, max_length=50)
-    channel: Literal["qr", "sms", "whatsapp", "email"] = "qr"
+    channel: Literal["qr", "sms", "whatsapp", "email", "assisted"] = "qr"
     valid_until: datetime | None = None
     answers: Answers = Field(default_factory=dict)
     parties: Parties = Field(default_factory=dict)
+    lawful_basis: Literal["consent", "legal_obligation", "public_task", "vital_interest"] = "consent"
+    decided_by: DeciderIn | None = None
 
 
 class TicketIn(Strict):
@@ -45,12 +59,19 @@ class TicketIn(Strict):
     "/consent-requests", status_code=201, operation_id="requestConsent", summary="Ask a citizen for consent"
 )
 async def request_consent(parts: Wired, caller: Asker, body: RequestIn) -> dict[str, Any]:
-    """An officer, or a client with `consents.request`. Covers exactly what the service requires; ``documents`` only chooses among alternatives (BK-2031)."""
+    """An officer, or a client with `consents.request`. Covers exactly what the service requires; ``documents`` only chooses among alternatives (BK-2031).
+    Below 17 a parent or guardian decides (``decided_by``; BK-2071): the link goes to them, and the consent ends by itself at 18.
+    `mode` `assisted` (with `mode_reason`) has no link: the citizen has no contact or passkey that may serve as a factor yet.
+    The channel `assisted` is for a citizen without a phone: no link, a slip to be read and signed, two officers (`recordAssisted`).
+    """
     if errors := misnamed(parts.catalogue, body.answers, body.parties):
         raise ProblemRaised("BK-2001", errors=errors)
+    if body.lawful_basis != "consent":
+        return await _by_law(parts, caller, body)
     now = clock()
     settings = parts.settings
-    life_s = settings.request_life_counter_s if body.channel == "qr" else settings.request_life_message_s
+    at_counter = body.channel in ask_consent.SILENT
+    life_s = settings.request_life_counter_s if at_counter else settings.request_life_message_s
     asked = await ask_consent.ask(
         parts.database,
         parts.keyring,
@@ -67,23 +88,69 @@ async def request_consent(parts: Wired, caller: Asker, body: RequestIn) -> dict[
             documents=body.documents,
             answers=body.answers,
             parties=parties_meant(parts, caller, body.parties),
+            decided_by=_proposed(parts, caller, body.decided_by),
         ),
         limits=limits_of(parts),
+        majority=majority_of(parts),
+        rules=contact_rules_of(parts),
         life=timedelta(seconds=life_s),
         valid_until=_until(body.valid_until, now, settings.consent_life_days),
         origin=settings.origin,
         today=today_at(parts.zone),
         now=now,
+        unassisted=settings.unassisted,
     )
-    request = asked.request
+    return _shown(asked)
+
+
+async def _by_law(parts: Parts, caller: Caller, body: RequestIn) -> dict[str, Any]:
+    """Nobody is asked: the citizen is told what is opened and which law says so."""
+    now, settings = clock(), parts.settings
+    relied = await rely_on_law.rely(
+        parts.database,
+        parts.keyring,
+        parts.appender,
+        parts.desk,
+        parts.catalogue,
+        caller=caller,
+        wanted=rely_on_law.Reliance(
+            subject_ref=parts.keyring.meant(caller.agency_id, body.subject_ref),
+            service=body.service,
+            lawful_basis=body.lawful_basis,
+            application_no=body.application_no,
+            documents=body.documents,
+            answers=body.answers,
+            parties=parties_meant(parts, caller, body.parties),
+        ),
+        controller=(settings.site, parts.site_name),
+        limits=limits_of(parts),
+        notice=legal_text(parts, caller.agency_id, body.service),
+        life=timedelta(seconds=settings.request_life_message_s),
+        link_life=timedelta(days=settings.trail_link_days),
+        valid_until=_until(body.valid_until, now, settings.consent_life_days),
+        origin=settings.origin,
+        today=today_at(parts.zone),
+        now=now,
+    )
+    return _shown(relied)
+
+
+def _shown(made: ask_consent.Asked | rely_on_law.Relied) -> dict[str, Any]:
+    request = made.request
     return {
         "id": request.id,
-        "link": asked.link,
+        "mode_reason": made.why,
+        "link": made.link,
         "pairing_code": request.pairing_code,
-        "qr": qr_svg(asked.link),
+        "qr": qr_svg(made.link) if made.link else None,
         "expires_at": request.expires_at.isoformat(),
         "state": request.state,
-        "items": [{"path": item.path, "type": item.type} for item in asked.items],
+        "mode": request.mode,
+        "lawful_basis": request.lawful_basis,
+        "consent_id": request.consent_id,
+        "items": [{"path": item.path, "type": item.type} for item in made.items],
+        "valid_until": request.valid_until.isoformat(),
+        "decided_by": {"relation": request.relation},
     }
 
 
@@ -94,18 +161,21 @@ async def consent_request(
     parts: Wired, caller: Asker, request_id: RequestId, request: Request, response: Response
 ) -> Any:
     """The asking agency only. ``If-None-Match`` answers 304 while nothing changed."""
-    found = await ask_consent.state_of(
+    found = await follow_request.state_of(
         parts.database, parts.keyring, parts.appender, caller=caller, request_id=request_id, now=clock()
     )
-    etag = f'"{found.state}-{found.consent_id or ""}"'
+    waiting = await follow_request.recorded(parts.database, found)
+    etag = f'"{found.state}-{found.consent_id or ""}{waiting.get("recording", "")}"'
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers={"ETag": etag})
     response.headers["ETag"] = etag
     response.headers["Cache-Control"] = "no-store"
-    items = await ask_consent.items_shown(parts.database, found)
+    items = await follow_request.items_shown(parts.database, found)
     return {
         "id": found.id,
         "state": found.state,
+        "mode": found.mode,
+        **({"awaiting": "confirmation", "recorded": waiting} if waiting else {}),
         "service": found.service,
         "expires_at": found.expires_at.isoformat(),
         "items": items,
@@ -133,6 +203,7 @@ async def issue_ticket_(
         life_s=parts.settings.ticket_life_s,
         limits=limits_of(parts),
         notice=access_text(parts, caller),
+        rendition=rendition_in(parts.catalogue),
         now=clock(),
     )
     response.headers["Cache-Control"] = "no-store"
@@ -147,12 +218,20 @@ async def issue_ticket_(
                 "sha256": row.sha256,
                 "size": row.size,
                 "media_type": row.media_type,
-                "rendition": "original",
+                "rendition": told_rendition(rendition),
+                **told(row.provenance, row.taken_by),
                 "content_url": f"/v1/documents/{row.document_id}/versions/{row.version}/content",
             }
-            for row in issued.versions
+            for row, rendition in zip(issued.versions, issued.renditions, strict=True)
         ],
     }
+
+
+def _proposed(parts: Parts, caller: Caller, decider: DeciderIn | None) -> Proposed | None:
+    if decider is None:
+        return None
+    meant = parts.keyring.meant(caller.agency_id, decider.subject_ref)
+    return Proposed(meant, decider.relation, tuple(dict.fromkeys(decider.evidence)))
 
 
 def _until(wanted: datetime | None, now: datetime, life_days: int) -> datetime:

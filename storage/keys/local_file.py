@@ -7,10 +7,11 @@ import itertools
 import os
 import secrets
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from storage.errors import RootKeyRefused
-from storage.keys.provider import WrappedKey
+from storage.keys.provider import Bare, Bound, WrappedKey
 from storage.sealing import KEY_BYTES, unwrap, wrap
 
 OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -23,15 +24,14 @@ class LocalFile:
     version = 1  # a file holds one version; a rotation brings another file, so another id
 
     def __init__(self, path: Path) -> None:
-        self._key = _read(path)
-        self._id = hashlib.sha256(b"berkas-root-key\x00" + self._key).hexdigest()[:16]
+        self._key = read_key(path)
+        self._id = fingerprint(self._key)
 
     def __repr__(self) -> str:
         return f"LocalFile({self._id})"
 
     @property
     def root_key_id(self) -> str:
-        """The first 64 bits of a hash of the key."""
         return self._id
 
     @classmethod
@@ -52,9 +52,24 @@ class LocalFile:
             raise RootKeyRefused("this database was sealed under another root key")
         return unwrap(self._key, wrapped.blob, associated_data)
 
+    async def wrap_all(self, bare: Sequence[Bare]) -> list[WrappedKey]:
+        return [await self.wrap(*each) for each in bare]
 
-def create(path: Path) -> None:
-    """Write a fresh key of mode 0400, once: a file that is there already stays as it is. Raises ``OSError``.
+    async def unwrap_all(self, bound: Sequence[Bound]) -> list[bytes]:
+        return [await self.unwrap(*each) for each in bound]
+
+    async def rewrap_all(self, bound: Sequence[Bound]) -> list[WrappedKey]:
+        """A file has one version: the same key under a fresh nonce."""
+        return [await self.wrap(await self.unwrap(*each), each.associated_data) for each in bound]
+
+
+def fingerprint(key: bytes) -> str:
+    """The first 64 bits of a hash of the key, in hex: names it, tells nothing about it."""
+    return hashlib.sha256(b"berkas-root-key\x00" + key).hexdigest()[:16]
+
+
+def create(path: Path, key: bytes | None = None) -> None:
+    """Write a key (a fresh one) with mode 0400, once: a file that is there already stays as it is. Raises ``OSError``.
 
     The name appears only when the key is on disk, so that a start that was interrupted leaves no half a key; of two
     starts at the same time one wins.
@@ -66,7 +81,7 @@ def create(path: Path) -> None:
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(KEY_BYTES))
+            file.write(secrets.token_bytes(KEY_BYTES) if key is None else key)
             file.flush()
             os.fsync(file.fileno())
         try:
@@ -82,7 +97,8 @@ def create(path: Path) -> None:
         os.close(folder)
 
 
-def _read(path: Path) -> bytes:
+def read_key(path: Path) -> bytes:
+    """Raises ``RootKeyRefused``."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe must not hold up the start
         facts = os.fstat(descriptor)

@@ -26,6 +26,7 @@ from storage.ledger.checkpoint import Checkpoint, CheckpointRefused, NoteVerifie
 from storage.ledger.entry import entry_bytes
 from storage.ledger.history import opened
 from storage.ledger.merkle import EMPTY_ROOT, Edge, leaf_hash
+from storage.ledger.reopening import Reopening, reopenings
 
 CHUNK_ENTRIES = 2_000
 PROGRESS_PERIOD_S = 5.0
@@ -35,7 +36,7 @@ UNREADABLE = 1
 
 @dataclass
 class Findings:
-    """``problems`` name the first bad entry of each kind."""
+    """``problems`` name the first bad entry of each kind; ``scars`` what the log itself says it has lost."""
 
     size: int = 0
     root: str = ""
@@ -43,6 +44,7 @@ class Findings:
     bodies_opened: int = 0
     bodies_erased: int = 0
     problems: list[str] = field(default_factory=list)
+    scars: list[str] = field(default_factory=list)
 
 
 async def verify(
@@ -82,16 +84,55 @@ async def _checkpoints(
             row["note"]
             for row in await transaction.raw.fetch("SELECT note FROM log_checkpoint ORDER BY size")
         ]
+        ended = {one.previous: one for one in await reopenings(transaction)}
+    for one in ended.values():
+        findings.scars.append(_scar(one))
+        findings.problems += _unproven(one, verifiers)
     wanted: dict[int, list[bytes]] = {}
+    signed: set[str] = set()
     for note in [*notes, *([outside] if outside else [])]:
         try:
             checkpoint: Checkpoint = open_note(note, verifiers)
         except CheckpointRefused as refused:
             findings.problems.append(f"a checkpoint is not ours: {refused}")
             continue
+        signed.add(checkpoint.origin)
+        scar = ended.get(checkpoint.origin)
+        if scar is not None and scar.restored_size < checkpoint.size:
+            # Of the part that is lost, as the new origin has said; more than it said was not admitted.
+            if checkpoint.size > scar.lost_to:
+                findings.problems.append(
+                    f"{checkpoint.origin} had {checkpoint.size} entries, its end admits {scar.lost_to}"
+                )
+            continue
         wanted.setdefault(checkpoint.size, []).append(checkpoint.root)
         findings.checkpoints += 1
+    # Old checkpoints are public: a row with a genuine one proves nothing before the log's key has signed under the new name, and
+    # whoever verifies has named that key.
+    findings.problems += [
+        f"{one.previous} was ended, and nothing is signed as {one.origin} by a key that was named"
+        for one in ended.values()
+        if one.origin not in signed
+    ]
     return wanted
+
+
+def _scar(one: Reopening) -> str:
+    return (
+        f"{one.previous} ends at {one.restored_size} entries, {one.origin} goes on: "
+        f"entries {one.restored_size} to {one.lost_to - 1} are lost"
+    )
+
+
+def _unproven(one: Reopening, verifiers: Sequence[NoteVerifier]) -> list[str]:
+    """A reopening that rests on no checkpoint of the log could hide a cut."""
+    try:
+        last = open_note(one.note, verifiers)
+    except CheckpointRefused as refused:
+        return [f"{one.origin} names a last checkpoint that is not ours: {refused}"]
+    if (last.origin, last.size) != (one.previous, one.lost_to) or last.size <= one.restored_size:
+        return [f"{one.origin} names a last checkpoint that does not say what it says"]
+    return []
 
 
 async def _walk(database: Database, size: int, wanted: dict[int, list[bytes]], findings: Findings) -> None:
@@ -219,7 +260,7 @@ async def _run(url: str, vkeys: Sequence[str], outside: str | None, root_key: st
     try:
         keyring = None
         if root_key:
-            keyring = Keyring(database, provider_for(root_key))
+            keyring = Keyring(database, provider_for(root_key, os.environ.get("BERKAS_ROOT_KEY_OTHER", "")))
             await keyring.open_existing()
         return await verify(database, vkeys=vkeys, outside=outside, keyring=keyring)
     finally:
@@ -231,6 +272,8 @@ def _tell(findings: Findings) -> None:
     print(f"root           {findings.root}")
     print(f"checkpoints    {findings.checkpoints} signed and consistent")
     print(f"bodies         {findings.bodies_opened} opened, {findings.bodies_erased} erased")
+    for scar in findings.scars:
+        print(f"SCAR           {scar}")
     for problem in findings.problems:
         print(f"WRONG          {problem}")
     print("the log is whole" if not findings.problems else "THE LOG IS NOT WHOLE")

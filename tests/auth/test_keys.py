@@ -79,6 +79,9 @@ def test_kid_is_the_thumbprint_that_others_compute() -> None:
             "not_a_private_key",
         ),
     ],
+    ids=lambda value: (
+        value if isinstance(value, str) else "key"
+    ),  # a fresh key in a test's name would be another name in each process
 )
 def test_a12_other_private_keys_are_refused(name: str, data: bytes, reason: str) -> None:
     with pytest.raises(KeyRefused) as refusal:

@@ -15,18 +15,13 @@ import cbor2
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from auth.challenges import CHALLENGE_LIFE_S, SIGN_IN, Challenge, new_challenge, opened, registration_of
 from auth.passkeys import (
-    CHALLENGE_LIFE_S,
-    SIGN_IN,
     Asserted,
-    Challenge,
     Registered,
     RelyingParty,
     judge_assertion,
     judge_registration,
-    new_challenge,
-    opened,
-    registration_of,
     remembered,
     verified_assertion,
     verified_registration,
@@ -54,7 +49,7 @@ def register(device: Authenticator, **twists: Any) -> Registered | Refused:
 
 def show(device: Authenticator, sent: dict[str, Any]) -> Asserted | Refused:
     public_key = cbor2.dumps(cose(device.key))
-    return verified_assertion(PARTY, KEY, sent, public_key=public_key, officer_id=OFFICER)
+    return verified_assertion(PARTY, KEY, sent, public_key=public_key, handle=OFFICER)
 
 
 def fresh(algorithm: int = ES256) -> Authenticator:
@@ -242,7 +237,7 @@ def test_what_the_walk_refuses(written: bytes) -> None:
 
 @dataclass(frozen=True)
 class Row:
-    officer_id: str = OFFICER
+    owner: str = OFFICER
     sign_count: int = 5
     used: str = "{}"
     active: bool = True

@@ -18,6 +18,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.commands import berkas
 from tests.tripwire import leaks
 
 ROOT = Path(__file__).parents[2]
@@ -78,16 +79,7 @@ class Sandbox:
         return time.monotonic() - began_s
 
     def run(self, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "exchange.cli", *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-            cwd=self.data_dir.parent,
-            **more,
-        )
+        return berkas(*arguments, env=self.environment, cwd=self.data_dir.parent, **more)
 
     def facts(self) -> dict[str, Any]:
         facts: dict[str, Any] = json.loads(self.run("sandbox", "facts", "--json").stdout)

@@ -186,3 +186,15 @@ def test_what_is_there_on_purpose(world: World) -> None:
 def test_a_woman_is_born_forty_days_later_in_her_number() -> None:
     assert make_nik("647209", date(1992, 8, 17), "P", 2) == "6472095708929902"
     assert make_nik("647209", date(1990, 8, 17), "L", 1) == "6472091708909901"
+
+
+def test_children_have_parents_of_their_household(world: World) -> None:
+    """M19: what the sandbox writes down of its family papers; nobody below 17 is without a parent."""
+    by_nik = {citizen.nik: citizen for citizen in world.citizens}
+    children = [citizen for citizen in world.citizens if citizen.parents]
+    assert len(children) == 5
+    for child in children:
+        assert {by_nik[nik].family_card for nik in child.parents} == {child.family_card}
+        assert all(by_nik[nik].birth_date < child.birth_date for nik in child.parents)
+    young = [one for one in world.citizens if world.today.year - one.birth_date.year < 17]
+    assert set(young) <= set(children)

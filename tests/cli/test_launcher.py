@@ -208,11 +208,14 @@ def ready_for_tests(folder: Path) -> Path:
 def test_what_the_tests_lack_is_said(tmp_path: Path) -> None:
     checkout = ready_for_tests(tmp_path / "checkout")
     tools = with_tools(tmp_path, "curl", "git")
-    done = call([checkout / "berkas", "test", "-q"], PATH=str(tools), BERKAS_NO_APT="1", HOME=str(tmp_path))
+    done = call(
+        [checkout / "berkas", "test", "-q"],
+        PATH=str(tools), BERKAS_NO_APT="1", HOME=str(tmp_path), BERKAS_TEST_NGINX="/nowhere",
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[0])["argv"] == ["-q"]
     said = done.stderr.splitlines()
-    assert [line.split()[2] for line in said] == ["chromium", "openssl", "wrk"]
+    assert [line.split()[2] for line in said] == ["chromium", "openssl", "nginx", "wrk", "softhsm2"]
     assert "left out: the README's commands (Debian: sudo apt-get install openssl)" in said[1]
     version = call([checkout / "berkas", "test", "--version"], PATH=str(tools), BERKAS_NO_APT="1")
     assert version.stderr == ""
@@ -227,13 +230,16 @@ def test_root_on_debian_installs_what_the_tests_lack(tmp_path: Path) -> None:
     tools = with_tools(tmp_path, "chromium", "git")
     (tools / "apt-get").write_text(
         f'#!/bin/sh\necho "$*" >> "{tmp_path}/apt"\ncase "$*" in *curl) exit 100 ;; *install*) '
-        f'for name; do :; done; echo > "{tools}/$name"; /bin/chmod +x "{tools}/$name" ;; esac\n'
+        f"for name; do :; done; case $name in softhsm2) name=softhsm2-util ;; esac; "
+        f'echo > "{tools}/$name"; /bin/chmod +x "{tools}/$name" ;; esac\n'
     )
     (tools / "apt-get").chmod(0o755)
-    done = call([checkout / "berkas", "test"], PATH=str(tools), HOME=str(tmp_path))
+    done = call(
+        [checkout / "berkas", "test"], PATH=str(tools), HOME=str(tmp_path), BERKAS_TEST_NGINX="/nowhere"
+    )
     assert done.returncode == 0, done.stderr
     calls = [line.split()[-1] for line in (tmp_path / "apt").read_text().splitlines()]
-    assert calls == ["update", "curl", "openssl", "wrk"]
+    assert calls == ["update", "curl", "openssl", "nginx", "wrk", "softhsm2"]
     assert [line for line in done.stderr.splitlines() if "left out" in line] == [
         "berkas: no curl here; left out: the README's commands (Debian: sudo apt-get install curl)"
     ]

@@ -21,6 +21,7 @@ import pytest
 from minio import Minio
 
 from storage.keyring import create_root_key
+from tests.commands import berkas
 from tests.conftest import PostgresServer, StoreServer
 from tests.rules.house import ROOT
 from tests.tripwire import Tripwire
@@ -52,8 +53,7 @@ def environment(database_url: str, store: StoreServer, bucket_name: str, tmp_pat
 
 
 def _berkas(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "exchange.cli", *words]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return berkas(*words, env=environment, cwd=ROOT)
 
 
 @contextmanager
@@ -106,6 +106,18 @@ def test_it_serves(environment: dict[str, str], tmp_path: Path, log_tripwire: Tr
         told = _berkas(environment, "doctor")
         assert told.returncode == 0, told.stdout + told.stderr
     assert "Traceback" not in log.read_text()
+
+
+def test_the_doctor_says_why_messages_were_given_up(
+    environment: dict[str, str], database_url: str, postgres: PostgresServer
+) -> None:
+    row = "INSERT INTO outbox SELECT $1, 'site', 'email', 'notice', '', 'dead', $2, 1, now(), 'recipient_550'"
+    for message_id, age in (("m_1", "now()"), ("m_2", "now()"), ("m_old", "now() - interval '8 days'")):
+        statement = row.replace("$1", f"'{message_id}'").replace("$2", age)
+        _as_superuser(postgres, database_url, statement)
+    told = _berkas(environment, "doctor")
+    assert told.returncode == 3
+    assert "FAIL messages: 0 waiting, 2 given up in seven days (2 recipient_550)" in told.stdout
 
 
 @pytest.mark.parametrize(

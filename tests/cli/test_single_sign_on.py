@@ -11,6 +11,7 @@ import pytest
 from exchange.cli.setup import load_settings
 from exchange.settings import SettingsRefused
 from tests.cli.test_production import _berkas, environment
+from tests.commands import berkas
 from tests.rules.house import ROOT
 from tests.tripwire import Tripwire
 
@@ -34,6 +35,9 @@ ITS_MODULES = {
     "joserfc",
     "auth.id_tokens",
     "exchange.identity_provider",
+    "exchange.code_flow",
+    "exchange.citizen_identity",
+    "exchange.routes.inapas",
     "exchange.flows.single_sign_on",
     "exchange.routes.oidc",
 }
@@ -113,10 +117,8 @@ def test_link_and_unlink(environment: dict[str, str], tmp_path: Path, log_tripwi
     with_issuer = environment | OIDC
     for words in (("site", "add", "6472", "MPP"), ("agency", "add", "DPMPTSP", "6472", "DPMPTSP")):
         assert _berkas(environment, *words).returncode == 0
-    added = subprocess.run(
-        [sys.executable, "-m", "exchange.cli", "officer", "add", "petugas.satu", "Petugas Contoh", "DPMPTSP@6472", "Loket 3"],
-        env=environment, input="sandi yang panjang sekali\n" * 2, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    officer = ("officer", "add", "petugas.satu", "Petugas Contoh", "DPMPTSP@6472", "Loket 3")
+    added = berkas(*officer, env=environment, cwd=ROOT, input="sandi yang panjang sekali\n" * 2)
     assert added.returncode == 0, added.stderr
     without = _berkas(environment, "officer", "link", "petugas.satu", subject)
     assert (without.returncode, "BERKAS_OIDC_ISSUER is not set" in without.stderr) == (1, True)

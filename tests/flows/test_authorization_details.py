@@ -12,6 +12,7 @@ from requests_oauth2client import BearerToken, OAuth2Client, PrivateKeyJwt
 
 from auth.scopes import SCOPES
 from tests.backend import CLIENT, Backend
+from tests.files import noted
 from tests.world import JPEG, OTHER_NIK, PDF, SERVICE, World
 
 TYPE = "berkas_document_access"
@@ -66,7 +67,7 @@ async def test_good_for_nothing_else(backend: Backend) -> None:
     """A35: another consent of the same agency, another paper of the same consent; each refusal is on record."""
     world = backend.world
     consent = await _two_papers(world)
-    other, _ = await world.consented(await world.officer(), OTHER_NIK, JPEG + b"2")
+    other, _ = await world.consented(await world.officer(), OTHER_NIK, noted(JPEG, b"2"))
     answer = await _asks(backend, _details(consent, datatypes=["KTP"]))
     assert answer.json()["authorization_details"][0]["datatypes"] == ["KTP"]
     token = answer.json()["access_token"]
@@ -101,7 +102,7 @@ async def test_consents_that_are_not_there(backend: Backend) -> None:
     world = backend.world
     officer, elsewhere = await world.officer(), await world.officer("POLRI")
     mine, _ = await world.consented(officer)
-    gone, _ = await world.consented(officer, OTHER_NIK, JPEG + b"2")
+    gone, _ = await world.consented(officer, OTHER_NIK, noted(JPEG, b"2"))
     await officer.post(f"/v1/consents/{gone}/withdrawal")
     asked = await world.asks(elsewhere, await world.enrols(elsewhere), "POLRI.SKCK_BARU", answers={})
     await world.allows(asked["link"])

@@ -10,6 +10,7 @@ import pytest
 
 from exchange.routes import delivery
 from storage.errors import StoreUnavailable
+from tests.files import noted
 from tests.world import JPEG, OTHER_NIK, OfficerAt, World
 
 
@@ -95,7 +96,7 @@ async def test_outside_the_consent(world: World) -> None:
     """A35: a document that the ticket does not name, and a ticket for a document that was not granted."""
     officer = await world.officer()
     consent, ticket = await world.consented(officer)
-    _, other = await world.consented(officer, OTHER_NIK, JPEG + b"2")
+    _, other = await world.consented(officer, OTHER_NIK, noted(JPEG, b"2"))
     foreign = other["documents"][0]
     answer = await officer.get(
         foreign["content_url"], headers={"Authorization": f"Bearer {ticket['ticket']}"}
@@ -127,7 +128,7 @@ async def test_a_superseded_version(world: World) -> None:
     officer = await world.officer()
     _, ticket = await world.consented(officer)
     subject = await world.enrols(officer)
-    assert (await world.stores(officer, subject, content=JPEG + b"new")).status_code == 201
+    assert (await world.stores(officer, subject, content=noted(JPEG, b"new"))).status_code == 201
     assert _code(await world.fetches(officer, ticket)) == (409, "BK-4007")
 
 
@@ -216,7 +217,7 @@ async def test_a_document_over_one_segment_streams(world: World) -> None:
     """D7: above 1 MB segment by segment, each authenticated; the bytes are the same."""
     world.app.state.parts = _with_limit(world, 5_000_000)
     officer = await world.officer()
-    large = JPEG * 300
+    large = noted(JPEG, JPEG * 320)
     assert len(large) > 3_000_000
     _, ticket = await world.consented(officer, content=large)
     answer = await world.fetches(officer, ticket)
@@ -280,7 +281,7 @@ async def test_a_client_that_hangs_up_is_recorded(world: World) -> None:
     """F36: the outcome says aborted, and the session may fetch again."""
     world.app.state.parts = _with_limit(world, 20_000_000)
     officer = await world.officer()
-    large = JPEG * 1500
+    large = noted(JPEG, JPEG * 1600)
     _, ticket = await world.consented(officer, content=large)
     document = ticket["documents"][0]
     headers = {"Authorization": f"Bearer {ticket['ticket']}"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.files import noted
 from tests.flows.test_readiness import PARCEL_A, PARCEL_B
 from tests.world import JPEG, NIK, OTHER_NIK, PDF, World, content_digest
 
@@ -16,12 +17,13 @@ async def _taken(
     officer = await world.officer()
     subject = await world.enrols(officer, nik)
     media_type, content = MEDIA.get(kind, ("application/pdf", PDF))
+    file = noted(content, seed) if seed else content
     answer = await officer.post(
         f"/v1/subjects/{subject}/documents?type={kind}",
-        content=content + seed,
+        content=file,
         headers={
             "Content-Type": media_type,
-            "Content-Digest": content_digest(content + seed),
+            "Content-Digest": content_digest(file),
             **{f"Berkas-{name.title()}": value for name, value in headers.items()},
         },
     )

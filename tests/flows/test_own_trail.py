@@ -225,6 +225,7 @@ async def test_deliveries_that_did_not_end_well(given: tuple[World, Any, str, st
     world, officer, _, path = given
     subject_ticket = await _ticket(officer, given[2])
     assert (await world.fetches(officer, subject_ticket)).status_code == 200
+    await world.outcomes()  # as it is written by itself, before it is made undone
     async with world.parts.database.transaction() as transaction:
         await transaction.raw.execute("UPDATE ticket_use SET open = true, due_at = released_at")
     parts = world.parts

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from auth.callers import session_of
-from auth.passkeys import CHALLENGE_LIFE_S, SIGN_IN, new_challenge, registration_of
+from auth.challenges import CHALLENGE_LIFE_S, SIGN_IN, new_challenge, registration_of
 from exchange import sessions
 from exchange.deps import clock
 from tests.authenticator import (

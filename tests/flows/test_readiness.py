@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from exchange import deps
+from tests.files import noted
 from tests.world import ANSWERS, NIK, OTHER_NIK, PDF, SERVICE, OfficerAt, World, content_digest
 
 PARCEL_A, PARCEL_B = "647201000100199990", "647201000100299990"
@@ -27,7 +28,7 @@ async def takes_in(
     **headers: str,
 ) -> httpx.Response:
     """A PDF of its own with ``number`` and ``about`` in their headers."""
-    content = PDF + hashlib.sha256(f"{kind}{seed}{headers}".encode()).digest()
+    content = noted(PDF, hashlib.sha256(f"{kind}{seed}{headers}".encode()).digest())
     named = {f"Berkas-{name.title()}": value for name, value in headers.items()}
     return await officer.post(
         f"/v1/subjects/{subject}/documents?type={kind}{query}",

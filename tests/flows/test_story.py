@@ -84,7 +84,7 @@ async def _whole_answer(world: World, headers: object, content: bytes) -> None:
         "etag": f'"{digest.hexdigest()}"',
         "content-security-policy": "sandbox; default-src 'none'",
         "cache-control": "no-store, private",
-        "accept-ranges": "none",
+        "accept-ranges": "bytes",
         "x-content-type-options": "nosniff",
         "referrer-policy": "no-referrer",
         "x-frame-options": "DENY",

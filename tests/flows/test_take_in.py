@@ -10,10 +10,12 @@ import pytest
 
 from exchange.flows import tidy_up
 from storage.errors import OutcomeUnknown, StoreUnavailable
+from tests.files import noted
+from tests.tampering import swept
 from tests.world import JPEG, PDF, OfficerAt, World, content_digest
 
 
-async def _nothing_kept(world: World) -> None:
+async def nothing_kept(world: World) -> None:
     """I2: no version, no pending row, no object."""
     async with world.parts.database.transaction() as transaction:
         assert await transaction.raw.fetchval("SELECT count(*) FROM document_version") == 0
@@ -105,7 +107,7 @@ async def test_a_late_older_copy_does_not_replace_a_newer_one(world: World) -> N
         async with world.parts.database.transaction() as transaction:
             if await transaction.raw.fetchval("SELECT count(*) FROM intake"):
                 break
-    newer = await world.stores(officer, subject, content=JPEG + b"newer")
+    newer = await world.stores(officer, subject, content=noted(JPEG, b"newer"))
     released.set()
     answer = await slow
     assert newer.status_code == 201
@@ -131,13 +133,13 @@ async def _send(officer: OfficerAt, subject: str, content: bytes, **headers: str
 @pytest.mark.parametrize(
     ("content", "headers", "status", "code", "reason"),
     [
-        (JPEG, {"Content-Digest": content_digest(JPEG + b"x")}, 422, "BK-3003", "digest_mismatch"),
+        (JPEG, {"Content-Digest": content_digest(noted(JPEG, b"x"))}, 422, "BK-3003", "digest_mismatch"),
         (JPEG, {"Content-Digest": None}, 400, "BK-3002", None),
         (JPEG, {"Content-Digest": "sha-256=:abc:"}, 400, "BK-3002", None),
         (JPEG, {"Content-Digest": "md5=:" + "A" * 43 + "=:"}, 400, "BK-3002", None),
         (PDF, {}, 422, "BK-3007", "content_mismatch"),
         (b"GIF89a" + b"x" * 100, {}, 422, "BK-3007", "content_unknown"),
-        (b"\x00\x00\x00\x18ftypheic" + b"x" * 100, {}, 422, "BK-3007", "content_heic"),
+        (b"\x00\x00\x00\x18ftypheic" + b"x" * 100, {}, 422, "BK-3021", "content_heic"),
         (JPEG, {"Content-Type": "application/zip"}, 415, "BK-3006", "media_type_unsupported"),
         (JPEG, {"Content-Type": "image/heic"}, 415, "BK-3006", "media_type_unsupported"),
         (JPEG * 120, {}, 413, "BK-3005", "too_large"),
@@ -152,7 +154,7 @@ async def test_bodies_that_are_turned_away(
     subject = await world.enrols(officer)
     answer = await _send(officer, subject, content, **headers)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
-    await _nothing_kept(world)
+    await nothing_kept(world)
     if reason is not None:
         assert await _reason(world) == ("intake", reason)
     assert (await _send(officer, subject, JPEG)).status_code == 201
@@ -163,7 +165,7 @@ async def test_a_type_that_does_not_take_this_format(world: World) -> None:
     subject = await world.enrols(officer)
     answer = await world.stores(officer, subject, "IJAZAH", b"\x89PNG\r\n\x1a\n" + b"x" * 99)
     assert answer.status_code in {415, 422}
-    await _nothing_kept(world)
+    await nothing_kept(world)
 
 
 @pytest.mark.parametrize("kind", ["SIDIK_JARI", "FORM_F102", "DOK_LAIN", "TIDAK_ADA"])
@@ -173,7 +175,7 @@ async def test_types_that_are_never_stored(world: World, kind: str) -> None:
     subject = await world.enrols(officer)
     answer = await world.stores(officer, subject, kind)
     assert (answer.status_code, answer.json()["code"]) == (422, "BK-3008")
-    await _nothing_kept(world)
+    await nothing_kept(world)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +189,7 @@ async def test_metadata_that_cannot_be(world: World, query: dict[str, str]) -> N
     answer = await world.stores(officer, subject, "KTP", JPEG, **query)
     assert answer.status_code == 422
     assert answer.json()["code"] in {"BK-3009", "BK-2001"}
-    await _nothing_kept(world)
+    await nothing_kept(world)
 
 
 async def test_an_unknown_citizen(world: World) -> None:
@@ -223,7 +225,7 @@ async def test_a_newer_scan_supersedes(world: World) -> None:
     officer = await world.officer()
     subject = await world.enrols(officer)
     await world.stores(officer, subject)
-    newer = await world.stores(officer, subject, content=JPEG + b"2")
+    newer = await world.stores(officer, subject, content=noted(JPEG, b"2"))
     assert newer.status_code == 201
     assert [entry["type"] for entry in await world.entries()][-2:] == ["intake", "supersede"]
     async with world.parts.database.transaction() as transaction:
@@ -236,7 +238,7 @@ async def test_two_diplomas_are_two_papers(world: World) -> None:
     officer = await world.officer()
     subject = await world.enrols(officer)
     school = await world.stores(officer, subject, "IJAZAH", PDF, level="SMA")
-    diploma = await world.stores(officer, subject, "IJAZAH", PDF + b"2", level="S1")
+    diploma = await world.stores(officer, subject, "IJAZAH", noted(PDF, b"2"), level="S1")
     assert (school.status_code, diploma.status_code) == (201, 201)
     assert school.json()["document_id"] != diploma.json()["document_id"]
 
@@ -276,7 +278,7 @@ async def test_a_body_that_stops(world: World) -> None:
     assert answer.startswith(b"HTTP/1.1 408")
     assert b"BK-3004" in answer
     assert b"connection: close" in answer.lower()
-    await _nothing_kept(world)
+    await nothing_kept(world)
     assert await _reason(world) == ("intake", "upload_broken")
 
 
@@ -289,7 +291,7 @@ async def test_a_client_that_hangs_up(world: World) -> None:
         await asyncio.sleep(0.05)
         if (await _reason(world))[1] == "upload_broken":
             break
-    await _nothing_kept(world)
+    await nothing_kept(world)
 
 
 async def test_a_body_longer_than_announced(world: World) -> None:
@@ -313,7 +315,7 @@ async def test_no_length(world: World) -> None:
     assert b"BK-3001" in chunked
     none = await _raw(world, officer, subject, [], b"", 4)
     assert none.startswith(b"HTTP/1.1 411")
-    await _nothing_kept(world)
+    await nothing_kept(world)
 
 
 async def test_the_store_is_down(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,10 +334,10 @@ async def test_the_store_is_down(world: World, monkeypatch: pytest.MonkeyPatch) 
         assert (answer.status_code, answer.json()["code"]) == (503, "BK-5002")
     assert len(await blobs.list()) == 1
     parts = world.parts
-    assert await tidy_up.sweep_intakes(parts.database, parts.vault) == 0
+    assert await tidy_up.sweep_intakes(parts.database, parts.keyring, parts.appender, parts.vault) == 0
     await _age_intakes(world)
-    assert await tidy_up.sweep_intakes(parts.database, parts.vault) == 1
-    await _nothing_kept(world)
+    assert await tidy_up.sweep_intakes(parts.database, parts.keyring, parts.appender, parts.vault) == 1
+    await nothing_kept(world)
 
 
 async def test_the_store_keeps_other_bytes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -351,8 +353,8 @@ async def test_the_store_keeps_other_bytes(world: World, monkeypatch: pytest.Mon
     assert (answer.status_code, answer.json()["code"]) == (503, "BK-5002")
     assert await world.parts.vault._blobs.list() == []
     await _age_intakes(world)  # the row stays for ten minutes: a PUT that was late may still end in the store
-    await tidy_up.sweep_intakes(world.parts.database, world.parts.vault)
-    await _nothing_kept(world)
+    await swept(world)
+    await nothing_kept(world)
 
 
 async def _age_intakes(world: World) -> None:
@@ -366,7 +368,7 @@ async def test_what_rests_is_sealed(world: World) -> None:
 
     officer = await world.officer()
     subject = await world.enrols(officer)
-    marker = JPEG + b"PENANDA-RAHASIA"
+    marker = noted(JPEG, b"PENANDA-RAHASIA")
     answer = await officer.post(
         f"/v1/subjects/{subject}/documents?type=KTP",
         content=marker,

@@ -1,4 +1,4 @@
-"""Every page, read as markup: what must be there, and what must never be."""
+"""Every page in every language, read as markup: what must be there, and what must never be."""
 
 from __future__ import annotations
 
@@ -13,10 +13,32 @@ from jinja2 import UndefinedError
 
 import exchange.pages
 from exchange.pages import icon, stylesheet
+from exchange.pages.languages import LANGUAGES, Language
 from exchange.pages.views import Access, ConsentStart, Site
-from tests.pages.samples import ABSENT, ALL, ASK, DECIDE, DONE, LINK, NOW, PAGES, PAPERS, SITE, START, TRAIL
+from tests.pages.samples import (
+    ABSENT,
+    ALL,
+    ASK,
+    DECIDE,
+    DONE,
+    FAMILY_TRAIL,
+    FOR_OFFICERS,
+    LINK,
+    NOW,
+    PAGES,
+    PAPERS,
+    READ_IN,
+    SEEN,
+    SITE,
+    START,
+    TRAIL,
+    read,
+)
 
-BEFORE_IDENTITY = ("consent_start", "consent_code", "trail_start", "trail_code", "gone", "not_found")
+BEFORE_IDENTITY = (
+    "consent_start", "consent_code", "trail_start", "trail_code", "gone", "not_found", "verify", "verify_genuine",
+    "verify_genuine_code", "verify_withdrawn", "verify_changed", "verify_unknown",
+)  # fmt: skip
 LONGEST_SENTENCE_WORDS = 20
 EVIL = '<script>alert(1)</script>" onload="x \u202egnuladap\u202c\u200b 100% %s'
 
@@ -44,23 +66,45 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
-@pytest.fixture(params=sorted(ALL))
-def markup(request: pytest.FixtureRequest) -> str:
-    return ALL[request.param]()
+@pytest.fixture(params=SEEN, ids="-".join)
+def seen(request: pytest.FixtureRequest) -> tuple[Language, str]:
+    language, name = request.param
+    return language, name
+
+
+@pytest.fixture
+def language(seen: tuple[Language, str]) -> Language:
+    return seen[0]
+
+
+@pytest.fixture
+def markup(seen: tuple[Language, str]) -> str:
+    language, name = seen
+    return read(name, language)
 
 
 class TestEveryPage:
-    def test_is_one_document_in_indonesian_with_one_heading(self, markup: str) -> None:
+    def test_is_one_document_in_its_language_with_one_heading(self, markup: str, language: Language) -> None:
+        """U17"""
         page = Page(markup)
         assert markup.startswith("<!doctype html>")
-        assert page.all("html") == [{"lang": "id"}]
+        assert page.all("html") == [{"lang": language}]
         assert len(page.all("h1")) == 1
         assert len(page.all("main")) == 1
         assert re.search(r"<title>\w", markup)
 
-    def test_holds_nothing_the_policy_forbids(self, markup: str) -> None:
+    def test_leads_to_the_other_language(self, seen: tuple[Language, str], markup: str) -> None:
+        """U17: on every page of a citizen, and said in the language that it leads to."""
+        links = [link for link in Page(markup).all("a") if "hreflang" in link]
+        other = "en" if seen[0] == "id" else "id"
+        wanted = {"href": f"?lang={other}", "hreflang": other, "lang": other}
+        assert links == ([] if seen[1] in FOR_OFFICERS else [wanted])
+
+    def test_holds_nothing_the_policy_forbids(self, seen: tuple[Language, str], markup: str) -> None:
         page = Page(markup)
-        assert not page.all("script")
+        # Where there are passkeys to make or to show, our own script and no other.
+        own = [{"src": "/static/passkey.js", "defer": None}] if 'id="passkey"' in markup else []
+        assert page.all("script") == own
         assert not page.all("style")
         assert not page.all("img")
         assert not page.all("base")
@@ -73,6 +117,7 @@ class TestEveryPage:
         page = Page(markup)
         labelled = {label["for"] for label in page.all("label")}
         fields = [field for field in page.all("input") if field.get("type") != "hidden"]
+        fields += page.all("textarea") + page.all("select")
         assert {field["id"] for field in fields} == labelled
 
     def test_ids_are_unique_and_every_reference_arrives(self, markup: str) -> None:
@@ -88,20 +133,32 @@ class TestEveryPage:
 
     def test_changing_forms_carry_the_token_and_the_step(self, markup: str) -> None:
         page = Page(markup)
-        changing = [form for form in page.all("form") if form.get("method") == "post"]
+        # What is sent for checking (a file) changes nothing and is nobody's.
+        checking = {"method": "post", "enctype": "multipart/form-data", "autocomplete": "off"}
+        changing = [f for f in page.all("form") if f.get("method") == "post" and f != checking]
         names = [field["name"] for field in page.all("input")]
         assert names.count("csrf") == names.count("step") == len(changing)
-        assert not [form for form in page.all("form") if "action" in form], "a form posts to its own address"
+        elsewhere = [str(form["action"]) for form in page.all("form") if "action" in form]
+        own = re.compile(r"/w/[A-Za-z0-9]{45}(/hak)?")
+        assert all(own.fullmatch(action) for action in elsewhere), "a form posts to the citizen's own link"
 
-    def test_warns_about_the_code_and_apk(self, markup: str) -> None:
-        assert "Petugas tidak pernah meminta kode sekali pakai Anda." in Page(markup).text
-        assert "tidak pernah mengirim berkas APK" in markup
+    def test_warns_about_the_code_and_apk(self, markup: str, language: Language) -> None:
+        told = {
+            "id": (
+                "Petugas tidak pernah meminta kode sekali pakai Anda.",
+                "tidak pernah mengirim berkas APK",
+            ),
+            "en": ("Officers never ask for your one-time code.", "never send APK files"),
+        }
+        for sentence in told[language]:
+            assert sentence in Page(markup).text
 
     def test_dates_are_never_short(self, markup: str) -> None:
         text = Page(markup).text
         assert not re.search(r"\d{1,2}/\d{1,2}/\d{2,4}|\d{4}-\d{2}-\d{2}[T ]", text)
-        for found in re.finditer(r"pukul \d\d\.\d\d( \w+)?", text):
+        for found in re.finditer(r"(?:pukul|at) \d\d\.\d\d( \w+)?", text):
             assert found[1] == " WITA"
+        assert not re.search(r"\d\d:\d\d", text)
 
     def test_is_light(self, markup: str) -> None:
         cold = len(markup.encode()) + len(stylesheet()) + len(icon())
@@ -112,7 +169,8 @@ class TestEveryPage:
         blocks = re.split(r"</?(?:p|li|h\d|div|dt|dd|label|button|legend|summary|br|a)\b[^>]*>", body)
         for block in blocks:
             for sentence in re.split(r"(?<=[.!?])\s", Page(block).text):
-                assert len(sentence.split()) <= LONGEST_SENTENCE_WORDS, sentence
+                words = [word for word in sentence.split() if re.search(r"\w", word)]
+                assert len(words) <= LONGEST_SENTENCE_WORDS, sentence
 
 
 class TestBeforeIdentity:
@@ -170,6 +228,25 @@ class TestDecision:
         assert "Berlaku sampai 24 Desember 2026 pukul 16.05 WITA (30 hari)." in text  # f period
         assert "Menarik kembali persetujuan kapan saja." in text  # g rights
 
+    def test_the_seven_points_in_english(self) -> None:
+        """U11, L06: Law 27/2022 by its name in English, the same seven points."""
+        markup = read("consent_decide", "en")
+        assert set(re.findall(r'data-pasal21="(.)"', markup)) == set("abcdefg")
+        text = Page(markup).text
+        assert "Your consent (Personal Data Protection Law, Law 27/2022, Article 20(2)(a))." in text  # a
+        assert "For: Practice licence of a health worker , at Loket 4 by Petugas Contoh Empat." in text  # b
+        assert "Family card (household register extract)" in text  # c kinds
+        assert "Why: to confirm who is in the family." in text  # c relevance
+        assert "The copies are deleted by 24 January 2027 at the latest." in text  # d
+        assert "Contents: name, NIK, birth, address, photo." in text  # e
+        assert "Valid until 24 December 2026 at 16.05 WITA (30 days)." in text  # f
+        assert (
+            "Withdraw your consent at any time. Processing stops within 3 \N{MULTIPLICATION SIGN} 24 hours."
+            in text
+        )  # g
+        assert "You may refuse. Your application will still be served with paper documents." in text
+        assert "DPMPTSP Kota Samarinda asks for 3 of your documents" in text
+
     def test_who_asks_stands_on_the_page(self) -> None:
         text = Page(PAGES.consent_decide(replace(DECIDE, max_reads=3))).text
         assert "DPMPTSP Kota Samarinda meminta 3 dokumen Anda" in text
@@ -200,7 +277,7 @@ class TestDecision:
 
     def test_absent_papers_are_text(self) -> None:
         page = Page(ALL["consent_decide_absent"]())
-        assert "Belum tersimpan; bawa ke loket: Surat Keterangan Sehat." in page.text
+        assert "Belum tersimpan; bawa ke loket: Surat Keterangan Sehat (jasmani/rohani)." in page.text
         assert ABSENT.key not in [field.get("value") for field in page.all("input")]
         assert "meminta 2 dokumen" in page.text
 
@@ -265,6 +342,26 @@ class TestAfterwards:
             ended = Access(9, NOW, "outcome", "Dinas Contoh", documents=("KK",), act=outcome)
             assert told in Page(PAGES.trail(replace(TRAIL, accesses=(ended,)))).text
 
+    def test_who_decided_for_whom_and_whose_paper_it_was(self) -> None:
+        """M19, N06: each side's list says it in one sentence."""
+        text = Page(PAGES.trail(FAMILY_TRAIL)).text
+        assert "Orang tua Anda mengizinkan : Akta Kelahiran." in text
+        assert "Orang yang Anda wakili menarik kembali persetujuan : Akta Kelahiran." in text
+        assert "Anda mengizinkan : Akta Kelahiran. Untuk orang yang Anda wakili." in text
+        assert "melihat dokumen: KK. Dokumen orang lain yang memuat nama Anda." in text
+        assert "Dasar: persetujuan pemegang dokumen" in text
+        assert "Anda memutuskan untuk anak Anda (B*** C*****)." in text
+
+    def test_before_the_factor_a_child_is_initials(self) -> None:
+        """A22: a forwarded link gives no name away."""
+        for page in ("consent_start_child", "consent_code_child"):
+            text = Page(ALL[page]()).text
+            assert "anak Anda (B. C.)" in text
+            assert "*" not in text
+        decided = Page(ALL["consent_decide_child"]()).text
+        assert "meminta 3 dokumen anak Anda, B*** C*****" in decided
+        assert "sebagai yang mewakili (Pasal 25 dan Pasal 26)" in decided
+
     def test_only_what_rests_on_a_consent_names_it(self) -> None:
         asked = Access(9, NOW, "request", "Dinas Contoh", lawful_basis="consent", consent_reference="PST-1")
         for access in (asked, replace(asked, event="ticket", allowed=False), replace(asked, event="grant")):
@@ -286,8 +383,10 @@ class TestAfterwards:
 
 
 class TestHostileText:
-    def test_a_registered_name_cannot_break_out(self) -> None:
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_a_registered_name_cannot_break_out(self, language: Language) -> None:
         """A32: markup is escaped, what deceives the eye is made visible, a percent sign is only a percent sign."""
+        READ_IN.set(language)
         ask = replace(ASK, agency=EVIL, service=EVIL, counter=EVIL)
         paper = replace(PAPERS[0], name=EVIL, issuer=EVIL, key=EVIL, code="NEW", why=EVIL)
         access = replace(
@@ -312,7 +411,9 @@ class TestHostileText:
                 replace(TRAIL, accesses=(replace(access, consent_reference=None, lawful_basis=EVIL), access))
             ),
         ]
+        READ_IN.set("id")
         for markup in pages:
+            assert f'<html lang="{language}">' in markup
             assert "<script" not in markup
             assert 'onload="' not in markup
             assert not set(markup) & {"\u202e", "\u202c", "\u200b"}

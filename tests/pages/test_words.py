@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 import yaml
+from babel.messages.pofile import read_po
 
 import auth.grants
 import exchange.pages
 import exchange.requirements
 from exchange.pages import messages, qr_svg, wording
 from exchange.pages.contents import described, paper_words
-from exchange.pages.trail import explained_reasons
+from exchange.pages.refused import explained_reasons
+from tests.pages.gather import po_of
 from tests.pages.samples import LINK, NOW, SITE
 
 NEVER_SHARED = {"FORM_F101", "FORM_F102", "FORM_F201", "FORM_PERMOHONAN", "DOK_LAIN", "SIDIK_JARI"}
@@ -32,6 +34,7 @@ NEVER_SHARED = {"FORM_F101", "FORM_F102", "FORM_F201", "FORM_PERMOHONAN", "DOK_L
 )
 def test_moment(zone: str, words: str) -> None:
     assert wording.moment_words(NOW, zone) == words
+    assert wording.moment_words(NOW, zone, "en") == words.replace(" pukul ", " at ")
 
 
 def test_the_day_is_the_day_of_the_site() -> None:
@@ -50,11 +53,16 @@ def test_a_naive_time_is_a_bug() -> None:
 
 def test_small_words() -> None:
     assert wording.day_words(date(2026, 8, 17)) == "17 Agustus 2026"
+    assert wording.day_words(date(2026, 8, 17), "en") == "17 August 2026"
     assert wording.number_words(1_204_331) == "1.204.331"
+    assert wording.number_words(1_204_331, "en") == "1,204,331"
     assert wording.spaced("5831") == "58 31"
     assert wording.list_words(["KTP-el"]) == "KTP-el"
     assert wording.list_words(["KTP-el", "KK"]) == "KTP-el dan KK"
     assert wording.list_words(["KTP-el", "KK", "NPWP"]) == "KTP-el, KK, dan NPWP"
+    assert wording.list_words([]) == ""
+    assert wording.list_words(["KTP-el", "KK"], "en") == "KTP-el and KK"
+    assert wording.list_words(["KTP-el", "{0}", "NPWP"], "en") == "KTP-el, {0}, and NPWP"
     assert wording.one_line("DPMPTSP\n\u202eKode 111111\t untuk") == "DPMPTSP \ufffdKode 111111 untuk"
 
 
@@ -67,10 +75,25 @@ def test_every_shareable_type_of_the_catalogue_is_described() -> None:
 
 
 def test_a_changed_consent_page_is_a_new_text_version() -> None:
-    """The version stands in every consent record: whoever changes the words raises it, and pins the new pair here."""
+    """The version stands in every consent record: whoever changes the words, in any language, raises it and pins the new pair
+    here.
+    """
     pages = Path(exchange.pages.__file__).parent
-    words = b"".join((pages / f"{name}.html").read_bytes() for name in ("consent_decide", "consent_nothing"))
-    pinned = ("2026-11-25", "aa8d516e09ab5d99")
+    templates = [pages / f"{name}.html" for name in ("consent_decide", "consent_nothing")]
+    said = {
+        f"exchange/pages/{name}" for name in ("consent_decide.html", "consent_nothing.html", "contents.py")
+    }
+    with po_of("en").open("rb") as file:
+        english = [
+            f"{message.id} {message.string}"
+            for message in read_po(file, locale="en")
+            if said & {place for place, _line in message.locations}
+        ]
+    papers = [str((code, paper_words(code, code))) for code in described()]
+    assert len(english) > 150
+    words = b"".join(path.read_bytes() for path in templates)
+    words += "\n".join(sorted(english) + sorted(papers)).encode()
+    pinned = ("2026-11-26.3", "ae7dc2fae73884f6")
     assert (exchange.pages.TEXT_VERSION, hashlib.sha256(words).hexdigest()[:16]) == pinned
 
 

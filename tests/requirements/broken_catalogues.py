@@ -20,6 +20,7 @@ documents:
 - {code: FORM, name_id: "Formulir", name_en: "form", issuer: "pemohon", holder: person, number: {label: "-", pattern: ".*", strict: false}, validity: {kind: purpose_window, typical_months: 3}, changes_on: [], native: paper, formats: [pdf], pdp_class: umum, source: [memory], confidence: low}
 groups:
 - {code: PROOF, name_id: "Bukti", any_of: [KTP, {doc: IJAZAH, levels: [SD]}]}
+retention: {umum: 24, spesifik: 12, superseded: 10}
 """,
     SERVICES: """\
 version: 1
@@ -107,6 +108,16 @@ BROKEN: list[tuple[str, str, str, int, str]] = [
     (SERVICES, "  fee_idr: 30000", "  note: '\x07'", 19, "not YAML: a control character"),
     (SERVICES, "{form: FORM}", f"{{any_of: {'[' * 2000}{']' * 2000}}}", 14, "nested more than 30 deep"),
     (SERVICES, "{form: FORM}", "&a {form: FORM}\n    - *a", 15, "an alias"),
+    # how long papers are kept (L01, L04)
+    (TYPES, "retention: {umum: 24, spesifik: 12, superseded: 10}\n", "", 1, "'retention' is missing"),
+    (TYPES, "spesifik: 12, ", "", 14, "'spesifik' is missing"),
+    (TYPES, "superseded: 10", "superseded: 10, rahasia: 1", 14, "unknown key 'rahasia'"),
+    (TYPES, "umum: 24", "umum: 0", 14, "'umum' is not from 1 to 600"),
+    (TYPES, "umum: 24", "umum: two", 14, "'umum' has the wrong type"),
+    (TYPES, "spesifik: 12", "spesifik: 24", 14, "specific data are kept shorter"),
+    (TYPES, "native: card", "native: card, retention_months: 601", 9, "'retention_months' is not from 1 to 600"),
+    (TYPES, "native: card", "native: card, retention_months: long", 9, "'retention_months' has the wrong type"),
+    (TYPES, "pdp_class: umum, source: [faq]", "pdp_class: spesifik, retention_months: 24, source: [faq]", 9, "specific data are kept"),
     # groups
     (TYPES, "any_of: [KTP, {", "any_of: [SIM, {", 13, "unknown doc 'SIM'"),
     (TYPES, "any_of: [KTP, {", "any_of: [{group: PROOF}, {", 13, "a member of a group is a document type"),

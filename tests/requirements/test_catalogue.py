@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from exchange.requirements.catalogue import CatalogueError, load_catalogue
-from tests.requirements.broken_catalogues import BROKEN, SERVICES, SMALL
+from tests.requirements.broken_catalogues import BROKEN, SERVICES, SMALL, TYPES
 from tests.requirements.builders import CATALOGUE
 
 
@@ -38,6 +38,19 @@ def test_a_broken_catalogue_does_not_start(
     assert (caught.value.file, caught.value.line) == (file, line)
     assert reason in caught.value.reason
     assert str(caught.value) == f"{file}:{line}: {caught.value.reason}"
+
+
+def test_how_long_papers_are_kept(tmp_path: Path) -> None:
+    """L01, L04: by class, unless the type says otherwise; an act 24 months, a family card 12, a health certificate one."""
+    own = SMALL[TYPES].replace(
+        "pdp_class: umum, source: [faq]", "pdp_class: umum, retention_months: 36, source: [faq]"
+    )
+    types = load_catalogue(written(tmp_path, {TYPES: own})).document_types
+    assert {code: types[code].retention_months for code in types} == {"KTP": 36, "IJAZAH": 24, "FORM": 24}
+    kept = {code: kind.retention_months for code, kind in CATALOGUE.document_types.items()}
+    assert (kept["AKTA_LAHIR"], kept["KK"], kept["SK_SEHAT"], CATALOGUE.superseded_months) == (24, 12, 1, 12)
+    specific = {code for code, kind in CATALOGUE.document_types.items() if kind.pdp_class == "spesifik"}
+    assert all((kept[code] < 24) == (code in specific) for code in kept)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "just words", "- a\n- b"])

@@ -63,7 +63,7 @@ def sources(*rooms: str) -> list[Path]:
         path
         for room in rooms
         for path in sorted((ROOT / room).rglob("*.py"))
-        if "versions" not in path.parts and "__pycache__" not in path.parts
+        if not {"versions", "__pycache__"} & set(path.relative_to(ROOT).parts)
     ]
 
 

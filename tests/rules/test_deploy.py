@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from exchange.settings import Settings
+from tests.deploy.nginx import nginx_here
 from tests.rules.house import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -49,7 +50,7 @@ def test_no_address_of_a_request_is_written() -> None:
     assert "proxy_request_buffering off;" in text
 
 
-@pytest.mark.skipif(shutil.which("nginx") is None, reason="no nginx on this machine")
+@pytest.mark.skipif(nginx_here() is None, reason="no nginx here (apt-get install nginx)")
 def test_nginx_takes_the_file(tmp_path: Path) -> None:
     key, chain = tmp_path / "key.pem", tmp_path / "fullchain.pem"
     subprocess.run(
@@ -58,14 +59,15 @@ def test_nginx_takes_the_file(tmp_path: Path) -> None:
     )  # fmt: skip
     text = (DEPLOY / "nginx.conf").read_text().replace("/etc/berkas/tls", str(tmp_path))
     text = text.replace("/var/log/nginx", str(tmp_path))
+    text = text.replace("/etc/nginx/berkas-replicas.conf", str(DEPLOY / "nginx-replicas.conf"))
     whole = tmp_path / "nginx.conf"
     whole.write_text(f"pid {tmp_path}/pid;\nerror_log {tmp_path}/e.log;\nevents {{}}\nhttp {{\n{text}\n}}\n")
-    said = subprocess.run(["nginx", "-t", "-c", whole], capture_output=True, text=True, check=False)
+    said = subprocess.run([str(nginx_here()), "-t", "-c", whole], capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stderr
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd on this machine")
-@pytest.mark.parametrize("unit", ["berkas.service", "berkas-migrate.service"])
+@pytest.mark.parametrize("unit", ["berkas.service", "berkas-worker.service", "berkas-migrate.service"])
 def test_systemd_takes_the_units(unit: str, tmp_path: Path) -> None:
     """With the launcher of this checkout in the place of /opt/berkas: the file must exist and be executable."""
     text = (DEPLOY / unit).read_text().replace("/opt/berkas", str(ROOT))

@@ -64,6 +64,15 @@ VIOLATIONS = {
         ("exchange.pages.views", "storage.consents"),
         ("exchange.pages.views", "fastapi"),
     ],
+    "copies are drawn from bytes alone": [
+        ("exchange.renditions.pages", "storage.vault"),
+        ("exchange.renditions.task", "auth.tickets"),
+        ("exchange.renditions.raster", "pathlib"),
+    ],
+    "files of others are parsed in workers": [
+        ("exchange.copies", "exchange.renditions.making"),
+        ("exchange.flows.fetch", "exchange.renditions.raster"),
+    ],
     "the web stops at the door": [
         ("exchange.flows.take_in", "fastapi"),
         ("exchange.outbound.notify", "starlette"),
@@ -100,6 +109,23 @@ VIOLATIONS = {
     "embedded servers are started by the command line and tests only": [
         ("exchange.app", "storage.embedded.services"),
         ("storage.schema", "storage.embedded.postgres"),
+    ],
+    "the inside of a worker is not loaded by the service": [
+        ("storage.workers.pool", "storage.workers.confine"),
+        ("exchange.wiring", "storage.workers.child"),
+    ],
+    "strangers' files are parsed in workers only": [
+        ("storage.inspection", "storage.gate.pdf"),
+        ("exchange.uploads", "storage.gate.look"),
+    ],
+    "qpdf runs in workers only": [("storage.vault", "pikepdf"), ("exchange.receipts", "pikepdf")],
+    "signatures are looked at in workers only": [
+        ("storage.inspection", "storage.signatures.pades"),
+        ("exchange.uploads", "storage.signatures.task"),
+    ],
+    "only pades.py may use pyhanko": [
+        ("storage.signatures.judging", "pyhanko"),
+        ("storage.signatures.certificates", "pyhanko_certvalidator"),
     ],
     "one door to the blobs": [
         ("exchange.flows.take_in", "storage.blobs"),
@@ -140,6 +166,10 @@ VIOLATIONS = {
         ("exchange.app", "cryptography"),
     ],
     "passwords have one door": [("exchange.flows.run_site", "argon2")],
+    "each holder's library has one door, an extra": [
+        ("storage.keyring", "hvac"),
+        ("storage.keys.local_file", "pkcs11"),
+    ],
     "key custody has one door": [
         ("storage.vault", "storage.keys.local_file"),
         ("exchange.app", "storage.keys.local_file"),

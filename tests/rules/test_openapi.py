@@ -34,8 +34,27 @@ PUBLIC = {
     ): "the way in: needs what a registered passkey signed, is refused without it",
     ("GET", "/p/{code}"): "a citizen's link: the code is the credential, and tells nothing before the factor",
     ("POST", "/p/{code}"): "the same",
+    ("GET", "/p/{code}/dokumen/{key}"): "the same",
     ("GET", "/w/{code}"): "the same",
     ("POST", "/w/{code}"): "the same",
+    ("GET", "/w/{code}/hak"): "the same",
+    ("POST", "/w/{code}/hak"): "the same",
+    ("GET", "/p/{code}/passkey"): "the same, by another proof",
+    ("POST", "/p/{code}/passkey"): "the same",
+    ("GET", "/w/{code}/passkey"): "the same",
+    ("POST", "/w/{code}/passkey"): "the same",
+    ("GET", "/p/{code}/inapas"): "the same, by INApas: sends a browser there, remembers nothing here",
+    ("GET", "/w/{code}/inapas"): "the same",
+    ("GET", "/p/inapas/callback"): "the same: needs the answer of INApas and the browser that began",
+    (
+        "GET",
+        "/p/{code}/receipt.pdf",
+    ): "the same: for the browser that decided, everybody else gets a dead link",
+    ("GET", "/w/{code}/receipts/{consent_id}.pdf"): "the same: after the factor, an own consent's",
+    ("GET", "/verify"): "a form for anybody",
+    ("POST", "/verify"): "says of a file or a code whether it is genuine, and names no person",
+    ("GET", "/verify/{code}"): "the same, for the code of a receipt, which nobody can make up",
+    ("GET", "/schemas/berkas-consent-1.json"): "documentation, for programs",
     ("GET", "/health/live"): "says that the process answers and nothing else",
     ("GET", "/health/ready"): "says which dependency is away, for load balancers",
     ("GET", "/log/checkpoint"): "public by design: a signed tree head over commitments",
@@ -57,7 +76,9 @@ PUBLIC = {
 HIDDEN = {
     "/openapi.json": "the description itself",
     "/static/berkas.css": "the pages' stylesheet",
+    "/static/lembar.css": "the printed slip's stylesheet",
     "/static/berkas.svg": "the pages' icon",
+    "/static/passkey.js": "the script of the pages about passkeys",
 }
 # What a stranger gets from the public ones that take a credential.
 TURNED_AWAY = {
@@ -74,6 +95,19 @@ TURNED_AWAY = {
     ("POST", "/p/{code}"): 410,
     ("GET", "/w/{code}"): 410,
     ("POST", "/w/{code}"): 410,
+    ("GET", "/w/{code}/hak"): 410,
+    ("POST", "/w/{code}/hak"): 410,
+    ("GET", "/p/{code}/passkey"): 410,
+    ("POST", "/p/{code}/passkey"): 410,
+    ("GET", "/w/{code}/passkey"): 410,
+    ("POST", "/w/{code}/passkey"): 410,
+    # Not there, unless the settings name INApas (tests/flows/test_inapas.py).
+    ("GET", "/p/{code}/inapas"): 404,
+    ("GET", "/w/{code}/inapas"): 404,
+    ("GET", "/p/inapas/callback"): 404,
+    ("GET", "/p/{code}/receipt.pdf"): 410,
+    ("GET", "/w/{code}/receipts/{consent_id}.pdf"): 410,
+    ("POST", "/verify"): 422,
     ("GET", "/problems/{code}"): 404,
 }
 VALUES = {
@@ -81,10 +115,18 @@ VALUES = {
     "credential_id": "a" * 43,
     "ref": "sbj_01JD0000000000000000000000",
     "request_id": "cr_01JD0000000000000000000000",
+    "contact_id": "k_01JD0000000000000000000000",
     "consent_id": "c_01JD0000000000000000000000",
+    "withdrawal_id": "wd_01JD0000000000000000000000",
+    "case_id": "cs_01JD0000000000000000000000",
+    "report_id": "dr_01JD0000000000000000000000",
+    "void_id": "vo_01JD0000000000000000000000",
     "document_id": "d_01JD0000000000000000000000",
     "officer_id": "off_01JD0000000000000000000000",
     "proposal_id": "pr_01JD0000000000000000000000",
+    "destruction_id": "ds_01JD0000000000000000000000",
+    "breach_id": "br_01JD0000000000000000000000",
+    "subject_ref": "sbj_01JD0000000000000000000000",
     "agency_id": "DPMPTSP@6472",
     "version": "1",
 }
@@ -112,6 +154,9 @@ def everything() -> FastAPI:
             oidc_issuer="https://sso.example",
             oidc_client_id="berkas",
             oidc_client_secret=SecretStr("not used"),
+            inapas_issuer="https://inapas.example",
+            inapas_client_id="berkas",
+            inapas_client_secret=SecretStr("not used"),
         )
     )
 

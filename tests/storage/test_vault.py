@@ -12,6 +12,7 @@ import pytest
 from minio import Minio
 
 from storage.blobs import Blobs
+from storage.citizen_keys import insert_first_keys
 from storage.database import Database
 from storage.documents import VERSIONS, DocumentVersion, version_id
 from storage.errors import KeyMissing, SealBroken
@@ -45,10 +46,10 @@ async def keyring(database: Database, tmp_path: Path) -> Keyring:
     create_root_key(tmp_path / "root.key")
     keyring = Keyring(database, provider_for(f"file:{tmp_path}/root.key"))
     await keyring.open(NOW)
-    keys, _ = await keyring.fresh_citizen(SUBJECT)
+    keys, _ = await keyring.fresh_citizen(SUBJECT, NOW)
     async with database.transaction() as transaction:
         await insert_subject(transaction, subject_ref=SUBJECT, nik_index=b"n", identity=b"i", now=NOW)
-        transaction.session.add(keys)
+        await insert_first_keys(transaction, keys)
     return keyring
 
 
@@ -68,7 +69,7 @@ async def vault(database: Database, blobs: Blobs, keyring: Keyring) -> Vault:
 async def _row(database: Database, place: NewPlace, stored: Stored) -> None:
     row = DocumentVersion(
         id=version_id(DOCUMENT, 1), document_id=DOCUMENT, version=1, subject_ref=SUBJECT, type="KTP", state="ready",
-        object_key=place.object_key, wrapped_key=place.wrapped_key, sha256=stored.sha256,
+        object_key=place.object_key, wrapped_key=place.wrapped_key, sha256=stored.sha256, received_sha256=stored.sha256,
         cipher_sha256=stored.cipher_sha256, size=stored.size, cipher_size=stored.cipher_size, media_type="image/jpeg",
         provenance="scan", issued_on=None, valid_until=None, tax_year=None, level=None, background=None, number=None,
         about=None, stale_event=None, taken_by="off_1", taken_at=NOW,

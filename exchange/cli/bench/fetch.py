@@ -32,6 +32,7 @@ from exchange.cli.bench.figures import (
     percentile_ms,
 )
 from exchange.cli.bench.load import Call, Generator, Load
+from exchange.cli.bench.papers import unread
 from exchange.cli.bench.people import Citizen, Counter, consenting, open_counter
 from exchange.cli.bench.world import Application, World
 from exchange.wiring import at_work
@@ -42,7 +43,7 @@ LARGE_CONCURRENCY = 4
 MINT_CONCURRENCY = 8
 OUTCOMES_WITHIN_S = 30.0
 POLL_S = 0.005
-TICKETS_PATH = "/v1/tickets"
+TICKETS_PATH, PACKAGES_PATH = "/v1/tickets", "/v1/packages"
 
 Say = Callable[[str], None]
 
@@ -97,9 +98,9 @@ class FetchBench:
         self._origin = world.settings.origin
 
     async def mint(
-        self, citizens: Sequence[Citizen], number: int, asker: Asker | None = None
+        self, citizens: Sequence[Citizen], number: int, asker: Asker | None = None, *, packed: bool = False
     ) -> tuple[list[Call], Load]:
-        """``number`` fresh single-use tickets, a document each, as calls that redeem them."""
+        """``number`` fresh single-use tickets, a document each, as calls that redeem them; or ``packed``, for all documents in one call."""
         asker = asker or self._counter
         await asker.arrive(self._generator)
         wanted = itertools.islice(itertools.cycle(citizens), number)
@@ -109,14 +110,16 @@ class FetchBench:
                 TICKETS_PATH,
                 asker.asking(TICKETS_PATH) | json_body,
                 "POST",
-                json.dumps({"consent_id": one.consent_id, "documents": [one.document_id]}),
+                json.dumps(
+                    {"consent_id": one.consent_id} | ({} if packed else {"documents": [one.document_id]})
+                ),
             )
             for one in wanted
         ]
         load = await self._generator.run(self._origin, calls, MINT_CONCURRENCY, keep_bodies=True)
         # Each ticket wrote a notice to its citizen; waiting until the sandbox has "sent" them would measure nothing.
         await self._connection.execute("UPDATE outbox SET state = 'sent' WHERE state = 'waiting'")
-        return [_redeeming(asker, body) for body in load.bodies], load
+        return [_redeeming(asker, body, packed=packed) for body in load.bodies], load
 
     async def fetch(
         self, application: Application, calls: Sequence[Call], concurrency: int
@@ -179,9 +182,11 @@ async def fetch(world: World, generator: Generator, scale: Scale, say: Say) -> d
     async with at_work(world.settings) as parts:
         counter = await open_counter(parts)
         back_end = await open_back_end(parts)
-        small = await consenting(parts, counter, itertools.islice(world.numbers, scale.citizens), SMALL_BYTES)
+        small = await consenting(
+            parts, counter, itertools.islice(world.numbers, scale.citizens), unread(SMALL_BYTES)
+        )
         large = await consenting(
-            parts, counter, itertools.islice(world.numbers, scale.large_citizens), LARGE_BYTES
+            parts, counter, itertools.islice(world.numbers, scale.large_citizens), unread(LARGE_BYTES)
         )
     connection = await asyncpg.connect(world.database_url)
     try:
@@ -250,8 +255,10 @@ def _beside(officer: Part, machine: Part) -> Part:
     return {**machine, "added_cpu_ms": round(added_ms, 3), "of_officer": round(of_officer, 3)}
 
 
-def _redeeming(asker: Asker, answer: str) -> Call:
+def _redeeming(asker: Asker, answer: str, *, packed: bool) -> Call:
     ticket = json.loads(answer)
+    if packed:
+        return Call(PACKAGES_PATH, asker.redeeming(PACKAGES_PATH, ticket["ticket"]), "POST")
     path = ticket["documents"][0]["content_url"]
     return Call(path, asker.redeeming(path, ticket["ticket"]))
 

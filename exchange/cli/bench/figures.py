@@ -33,6 +33,10 @@ class Scale:
     readiness_citizens: int = 100_000
     readiness_requests: int = 4_000
     tokens: int = 3_000
+    verdicts: int = 200
+    imports: int = 400
+    fsck_versions: int = 100_000
+    fsck_deep_bytes: int = 1_000 * BYTES_PER_MB
     entries: Mapping[int, int] | None = None  # waiting callers -> durable entries
 
     def ledger_entries(self) -> Mapping[int, int]:
@@ -72,10 +76,21 @@ BARS = (
     Bar("fetch.dpop.c32.of_officer", 0.80, at_most=False),
     Bar("fetch_20mb.ratio", 0.5, at_most=False),
     Bar("fetch_20mb.rss_growth_mb", 32, at_most=True),
+    Bar("stamped.pdf_300kb.added_cpu_ms", 6, at_most=True),
+    Bar("stamped.jpeg_2mp.added_cpu_ms", 60, at_most=True),
+    Bar("package.p95_ms", 400, at_most=True),
     Bar("tokens.per_core_s", 300, at_most=False),
     Bar("tokens.verify_cpu_ms", 0.35, at_most=True),
     Bar("tokens.of_two_raw", 2.2, at_most=True),
     Bar("intake.rss_growth_mb", 32, at_most=True),
+    Bar("gate.jpeg.p50_ms", 40, at_most=True),
+    Bar("gate.png.p50_ms", 40, at_most=True),
+    Bar("gate.pdf.p50_ms", 40, at_most=True),
+    Bar("gate.worker_peak_mb", 512, at_most=True),
+    Bar("import.jpg_per_s", 50, at_most=False),
+    Bar("import.pdf_per_s", 25, at_most=False),
+    Bar("fsck.seconds", 120, at_most=True),
+    Bar("fsck_deep.mb_per_s", 100, at_most=False),
     Bar("readiness.p95_ms", 20, at_most=True),
     Bar("ledger.c32.entries_per_s", 5_000, at_most=False),
 )

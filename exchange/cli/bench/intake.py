@@ -1,6 +1,7 @@
 """``bench intake``: one 200 MB file through ``POST /v1/subjects/{ref}/documents``.
 
-Received, hashed, inspected, sealed, stored, read back, on record.
+Received, hashed, sealed, stored, read back, on record. The gate is off and the report says so: no paper has 200 MB, and ``bench gate`` measures
+its verdict.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from pathlib import Path
 
 from exchange.cli.bench.figures import BYTES_PER_MB, Part, Scale
 from exchange.cli.bench.load import upload
-from exchange.cli.bench.people import DOCUMENT_TYPE, JPEG, enrolled, open_counter
+from exchange.cli.bench.papers import DOCUMENT_TYPE, JPEG_HEAD
+from exchange.cli.bench.people import enrolled, open_counter
 from exchange.cli.bench.world import World
 from exchange.wiring import at_work
 
@@ -45,6 +47,7 @@ async def intake(world: World, scale: Scale, say: Say) -> dict[str, Part]:
     megabytes = scale.upload_bytes / BYTES_PER_MB
     return {
         "intake": {
+            "gate": "off",
             "mb_per_s": round(megabytes / seconds, 1),
             "rss_growth_mb": round(growth_mb, 1),
             "file_mb": megabytes,
@@ -62,7 +65,7 @@ def _file(folder: Path, size_bytes: int) -> Path:
     path = folder / f"upload-{size_bytes}"
     block = os.urandom(BLOCK_BYTES)
     with path.open("wb") as file:
-        file.write(JPEG)
+        file.write(JPEG_HEAD)
         while (left := size_bytes - file.tell()) > 0:
             file.write((file.tell().to_bytes(8, "big") + block[8:])[:left])
     return path

@@ -16,13 +16,15 @@ from typing import Any
 
 from auth.tokens import Ticket
 from exchange.acts import caller_details
-from exchange.answers import limits_of
+from exchange.answers import access_text, limits_of
 from exchange.cli.bench.figures import BenchError, Part, Scale, percentile_ms
+from exchange.cli.bench.papers import unread
 from exchange.cli.bench.people import Citizen, Counter, consenting, open_counter
 from exchange.cli.bench.world import World
 from exchange.deps import Parts, clock
-from exchange.flows import fetch as flow
 from exchange.flows import issue_ticket
+from exchange.releases import Release, release_work
+from exchange.requirements.renditions import rendition_in
 from exchange.wiring import at_work
 from storage.ids import new_id
 from storage.ledger.work import Trail, Work
@@ -50,7 +52,9 @@ async def ledger(world: World, scale: Scale, say: Say) -> dict[str, Part]:
     figures: Part = {}
     async with at_work(world.settings) as parts:
         counter = await open_counter(parts)
-        citizens = await consenting(parts, counter, itertools.islice(world.numbers, CITIZENS), DOCUMENT_BYTES)
+        citizens = await consenting(
+            parts, counter, itertools.islice(world.numbers, CITIZENS), unread(DOCUMENT_BYTES)
+        )
         grants = [await _grant(parts, counter, citizen) for citizen in citizens]
         await _settled(parts, _works(counter, grants, WARM_UP_ENTRIES), 8)
         for callers, entries in scale.ledger_entries().items():
@@ -79,7 +83,8 @@ async def _grant(parts: Parts, counter: Counter, citizen: Citizen) -> _Grant:
         documents=[citizen.document_id],
         life_s=parts.settings.ticket_life_s,
         limits=limits_of(parts),
-        notice=lambda _types, _service, _at: "",
+        notice=access_text(parts, counter.officer),
+        rendition=rendition_in(parts.catalogue),
         now=clock(),
     )
     place = await parts.vault.find(citizen.document_id, citizen.version)
@@ -103,9 +108,24 @@ def _work(counter: Counter, grant: _Grant) -> Work[Any]:
         document_type=grant.place.type,
         doc={"id": citizen.document_id, "ver": citizen.version, "sha256": grant.place.sha256},
     )
-    return flow._release(  # noqa: SLF001 - exactly the work of the fetch, and nothing beside it
-        ticket, counter.officer, None, grant.place, grant.trail, citizen.document_id, citizen.version, details
+    release = Release(
+        ticket,
+        counter.officer,
+        None,
+        citizen.document_id,
+        citizen.version,
+        grant.place,
+        grant.trail,
+        (),
+        details,
+        _nothing_is_read,
+        size=grant.place.size,
     )
+    return release_work(release)  # exactly the work of the fetch, and nothing beside it
+
+
+async def _nothing_is_read() -> bool:
+    raise BenchError("the ledger alone is measured, no copy is opened")
 
 
 async def _settled(parts: Parts, works: Sequence[Work[Any]], callers: int) -> dict[int, int]:

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -18,34 +16,32 @@ from typing import Any, TypeVar
 from auth.callers import Officer
 from auth.links import browser_hash
 from auth.verdict import AccessRefused
-from exchange.answers import limits_of
+from exchange.answers import contact_rules_of, limits_of, majority_of
 from exchange.cli.bench.figures import BenchError
+from exchange.cli.bench.papers import Folder, put_on_file
 from exchange.cli.bench.world import SITE
+from exchange.contacts import NewContact
 from exchange.deps import Parts, clock, session_cookie, today_at
+from exchange.factors import Target
 from exchange.flows import (
     ask_consent,
     enrol,
+    follow_request,
     give_consent,
     look_after,
     prove_self,
     run_officers,
     run_site,
     sign_in,
-    take_in,
 )
 from exchange.passwords import hash_password
 from exchange.records import Terms
 from exchange.requirements.numbers import parse_nik
-from exchange.uploads import Body, Paper
 
 T = TypeVar("T")
 S = TypeVar("S")
 
 AGENCY = "DPMPTSP"
-SERVICE = "DPMPTSP.NIB"
-ANSWERS = {"legal_entity": False, "represented": False}
-DOCUMENT_TYPE = "KTP"
-JPEG = b"\xff\xd8\xff\xe0"
 AT_ONCE = 8
 # The inbox shows 500 messages: the one-time codes of a group must all be among them.
 GROUP = 200
@@ -76,7 +72,7 @@ class Counter:
 
 @dataclass(frozen=True, slots=True)
 class Citizen:
-    """A citizen with one document, granted by one consent."""
+    """A citizen with documents granted by one consent; the first of them."""
 
     subject_ref: str
     consent_id: str
@@ -85,18 +81,18 @@ class Citizen:
     object_key: str
 
 
-async def open_counter(parts: Parts) -> Counter:
-    """The site, one agency that offers its services, and a new officer there, signed in."""
+async def open_counter(parts: Parts, agency: str = AGENCY) -> Counter:
+    """The site, an agency that offers its services, and a new officer there, signed in."""
     await run_site.add_site(parts.database, site_id=SITE, name="MPP", zone="Asia/Makassar")
     with contextlib.suppress(AccessRefused):  # an earlier part of the same run made it
         await run_site.add_agency(
             parts.database,
             parts.keyring,
             parts.appender,
-            code=AGENCY,
+            code=agency,
             site_id=SITE,
-            name=AGENCY,
-            services=[row.code for row in parts.catalogue.services.values() if row.agency == AGENCY],
+            name=agency,
+            services=[row.code for row in parts.catalogue.services.values() if row.agency == agency],
         )
     username, password = f"bench.{secrets.token_hex(4)}", secrets.token_urlsafe(16)
     await run_officers.add_officer(
@@ -104,7 +100,7 @@ async def open_counter(parts: Parts) -> Counter:
         parts.appender,
         username=username,
         name="Petugas",
-        agency_id=f"{AGENCY}@{SITE}",
+        agency_id=f"{agency}@{SITE}",
         counter="Loket 1",
         role="officer",
         password_hash=await hash_password(password),
@@ -115,38 +111,40 @@ async def open_counter(parts: Parts) -> Counter:
     return Counter(signed.officer, signed.secret, signed.csrf, session_cookie(parts.settings))
 
 
-async def consenting(
-    parts: Parts, counter: Counter, numbers: Iterable[int], size_bytes: int
-) -> list[Citizen]:
-    """One citizen a number, each with a document of ``size_bytes`` that may be fetched."""
+async def consenting(parts: Parts, counter: Counter, numbers: Iterable[int], folder: Folder) -> list[Citizen]:
+    """One citizen a number, each with such a folder that may be fetched."""
     waiting = list(numbers)
     made: list[Citizen] = []
     while waiting:
         group, waiting = waiting[:GROUP], waiting[GROUP:]
-        made += await _group(parts, counter, group, size_bytes)
+        made += await _group(parts, counter, group, folder)
     return made
 
 
-async def _group(parts: Parts, counter: Counter, numbers: list[int], size_bytes: int) -> list[Citizen]:
-    asked = await _each(numbers, lambda number: _asked(parts, counter, number, size_bytes))
+async def _group(parts: Parts, counter: Counter, numbers: list[int], folder: Folder) -> list[Citizen]:
+    asked = await _each(numbers, lambda number: _asked(parts, counter, number, folder))
     codes = await _codes(parts, [request.phone for request in asked])
     return await _each(asked, lambda request: _granted(parts, counter, request, codes[request.phone]))
 
 
-async def enrolled(parts: Parts, counter: Counter, number: int) -> tuple[str, str]:
-    """(reference, phone) of a synthetic citizen: a serial of 99xx, no two alike for 3,360,000 numbers."""
+def nik_of(number: int) -> str:
+    """Of a synthetic citizen: a serial of 99xx, no two alike for 3,360,000 numbers."""
     day, month, year, serial = number % 28, number // 28 % 12, number // 336 % 100, number // 33_600 % 100
-    nik = f"647209{day + 1:02d}{month + 1:02d}{year:02d}99{serial:02d}"
+    return f"647209{day + 1:02d}{month + 1:02d}{year:02d}99{serial:02d}"
+
+
+async def enrolled(parts: Parts, counter: Counter, number: int) -> tuple[str, str]:
+    """(reference, phone) of a synthetic citizen."""
     phone = f"+62812{number:08d}"
     citizen = await enrol.enrol(
         parts.database,
         parts.keyring,
         parts.appender,
         caller=counter.officer,
-        nik=parse_nik(nik, birth_date=None, today=today_at(parts.zone)),
+        nik=parse_nik(nik_of(number), birth_date=None, today=today_at(parts.zone)),
         name="Warga",
         birth_date=None,
-        contacts=[enrol.NewContact("whatsapp", phone)],
+        contacts=[NewContact("whatsapp", phone)],
         limits=limits_of(parts),
         now=clock(),
     )
@@ -157,51 +155,35 @@ async def enrolled(parts: Parts, counter: Counter, number: int) -> tuple[str, st
 class _Asked:
     phone: str
     opened: give_consent.Opened
-    target: prove_self.Target
+    target: Target
     browser: str
+    service: str
     document: Any
 
 
-async def _asked(parts: Parts, counter: Counter, number: int, size_bytes: int) -> _Asked:
-    """Enrolled, the paper on file, asked, the one-time code on its way."""
+async def _asked(parts: Parts, counter: Counter, number: int, folder: Folder) -> _Asked:
+    """Enrolled, the papers on file, asked, the one-time code on its way."""
     subject_ref, phone = await enrolled(parts, counter, number)
-    content = JPEG + os.urandom(size_bytes - len(JPEG))
-
-    async def chunks() -> AsyncIterator[bytes]:
-        yield content
-
-    taken = await take_in.take_in(
-        parts.database,
-        parts.keyring,
-        parts.appender,
-        parts.vault,
-        caller=counter.officer,
-        subject_ref=subject_ref,
-        document_type=parts.catalogue.document_types[DOCUMENT_TYPE],
-        shareable=True,
-        paper=Paper(),
-        body=Body("image/jpeg", len(content), hashlib.sha256(content).digest(), chunks()),
-        limit_bytes=parts.settings.upload_limit_bytes,
-        limits=limits_of(parts),
-        now=clock(),
-    )
-    opened = await _requested(parts, counter, subject_ref)
+    kept = [await put_on_file(parts, counter.officer, subject_ref, scan) for scan in folder.scans]
+    opened = await _requested(parts, counter, subject_ref, folder)
     browser = browser_hash(parts.keyring.site("one-time-code"), secrets.token_urlsafe(32))
-    target = prove_self.Target(opened.request.id, subject_ref, opened.request.id)
+    target = Target(opened.request.id, subject_ref, opened.request.id)
     sent = await prove_self.send_code(
         parts.database,
         parts.keyring,
         parts.appender,
         target=target,
         browser=browser,
+        rules=contact_rules_of(parts),
         text=lambda code, _until: code,
+        codes_per_hour=parts.settings.codes_per_hour,
         now=clock(),
     )
     sent.enforce()
-    return _Asked(phone, opened, target, browser, taken.version)
+    return _Asked(phone, opened, target, browser, folder.service, kept[0])
 
 
-async def _requested(parts: Parts, counter: Counter, subject_ref: str) -> give_consent.Opened:
+async def _requested(parts: Parts, counter: Counter, subject_ref: str, folder: Folder) -> give_consent.Opened:
     now = clock()
     asked = await ask_consent.ask(
         parts.database,
@@ -210,24 +192,28 @@ async def _requested(parts: Parts, counter: Counter, subject_ref: str) -> give_c
         parts.desk,
         parts.catalogue,
         caller=counter.officer,
-        where=ask_consent.Place(parts.site_name, parts.zone, AGENCY),
+        where=ask_consent.Place(parts.site_name, parts.zone, counter.officer.agency_code),
         wanted=ask_consent.Wanted(
             subject_ref=subject_ref,
-            service=SERVICE,
+            service=folder.service,
             channel="qr",
             application_no=None,
             documents=None,
-            answers=ANSWERS,
+            answers=folder.answers,
             parties={},
         ),
         limits=limits_of(parts),
+        majority=majority_of(parts),
+        rules=contact_rules_of(parts),
         life=timedelta(hours=1),
         valid_until=now + timedelta(days=1),
         origin=parts.settings.origin,
         today=today_at(parts.zone),
         now=now,
     )
-    opened = await give_consent.open_link(parts.database, parts.keyring, code=asked.link.rpartition("/")[2])
+    opened = await give_consent.open_link(
+        parts.database, parts.keyring, code=(asked.link or "").rpartition("/")[2]
+    )
     if opened is None:
         raise BenchError("a consent link that was just made cannot be opened")
     return opened
@@ -247,13 +233,14 @@ async def _granted(parts: Parts, counter: Counter, asked: _Asked, code: str) -> 
         opened=asked.opened,
         browser=asked.browser,
         ticked=[item.key for item in asked.opened.items],
-        terms=Terms(hashlib.sha256(b"").hexdigest(), now, "bench", (SITE, "Bench"), SERVICE),
-        notice=lambda _granted, _refused, link: link,
+        terms=Terms("0" * 64, now, "bench", (SITE, "Bench"), asked.service, "id", None, "http://bench/w/"),
+        notice=lambda _granted, _refused, link, _to_subject: link,
         link_life=timedelta(days=1),
         origin=parts.settings.origin,
+        zone=parts.zone,
         now=now,
     )
-    request = await ask_consent.state_of(
+    request = await follow_request.state_of(
         parts.database,
         parts.keyring,
         parts.appender,
@@ -261,14 +248,9 @@ async def _granted(parts: Parts, counter: Counter, asked: _Asked, code: str) -> 
         request_id=asked.opened.request.id,
         now=now,
     )
-    document = asked.document
-    return Citizen(
-        asked.target.subject_ref,
-        str(request.consent_id),
-        document.document_id,
-        document.version,
-        document.object_key,
-    )
+    paper = asked.document
+    where = (paper.document_id, paper.version, paper.object_key)
+    return Citizen(asked.target.subject_ref, str(request.consent_id), *where)
 
 
 async def _codes(parts: Parts, phones: list[str]) -> dict[str, str]:

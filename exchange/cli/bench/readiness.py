@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,8 @@ from exchange.cli.bench.people import open_counter
 from exchange.cli.bench.world import World
 from exchange.deps import Parts, clock
 from exchange.wiring import at_work
+from storage.citizen_keys import CitizenKey
+from storage.documents import DocumentVersion
 from storage.ids import new_id
 
 CONCURRENCY = 8
@@ -85,9 +88,30 @@ async def _populated(world: World, parts: Parts, citizens: int, say: Say) -> lis
     return refs
 
 
+async def copied_citizens(connection: asyncpg.Connection, parts: Parts, number: int) -> list[str]:
+    """Citizens with real wrapped keys and nothing on file; their references."""
+    refs = [new_id("sbj") for _ in range(number)]
+    await _copied_citizens(connection, parts, refs, clock())
+    return refs
+
+
 async def _copied(connection: asyncpg.Connection, parts: Parts, refs: list[str], now: datetime) -> None:
-    keys = [(await parts.keyring.fresh_citizen(ref))[0] for ref in refs]
-    names = ["subject_ref", "key_id", "document_key", "trail_key", "root_key_id", "root_key_version"]
+    await _copied_citizens(connection, parts, refs, now)
+    names = [field.name for field in fields(DocumentVersion)]
+    versions = (version for ref in refs for version in _versions(ref, now))
+    await _copy(
+        connection,
+        "document_version",
+        names,
+        [tuple(getattr(version, name) for name in names) for version in versions],
+    )
+
+
+async def _copied_citizens(
+    connection: asyncpg.Connection, parts: Parts, refs: list[str], now: datetime
+) -> None:
+    keys = [(await parts.keyring.fresh_citizen(ref, now))[0] for ref in refs]
+    names = [field.name for field in fields(CitizenKey)]
     await _copy(
         connection, "citizen_key", names, [tuple(getattr(key, name) for name in names) for key in keys]
     )
@@ -99,39 +123,42 @@ async def _copied(connection: asyncpg.Connection, parts: Parts, refs: list[str],
         [(ref, os.urandom(32), os.urandom(120), now) for ref in refs],
     )
     await _copy(connection, "subject_trail", ["id", "seq"], [(ref, 0) for ref in refs])
-    versions = [version for ref in refs for version in _versions(ref, now)]
-    await _copy(
-        connection, "document_version", list(versions[0]), [tuple(version.values()) for version in versions]
-    )
 
 
-def _versions(ref: str, now: datetime) -> Iterator[dict[str, Any]]:
+def _versions(ref: str, now: datetime) -> Iterator[DocumentVersion]:
     """Four papers in their newest version, and one that was superseded."""
     for number, kind in enumerate(TYPES):
         document_id = new_id("d")
         states = ("superseded", "ready") if number == 0 else ("ready",)
         for version, state in enumerate(states, start=1):
-            yield {
-                "id": f"{document_id}/{version}",
-                "document_id": document_id,
-                "version": version,
-                "subject_ref": ref,
-                "type": kind,
-                "state": state,
-                "object_key": os.urandom(16).hex(),
-                "wrapped_key": os.urandom(60),
-                "sha256": os.urandom(32).hex(),
-                "cipher_sha256": os.urandom(32).hex(),
-                "size": DOCUMENT_BYTES,
-                "cipher_size": DOCUMENT_BYTES + 56,
-                "media_type": "image/jpeg",
-                "provenance": "scan",
-                "issued_on": (now - timedelta(days=10)).date(),
-                "level": "S1" if kind == "IJAZAH" else None,
-                "background": "red" if kind == "PASFOTO" else None,
-                "taken_by": "off_bench",
-                "taken_at": now,
-            }
+            sha256 = os.urandom(32).hex()
+            yield DocumentVersion(
+                id=f"{document_id}/{version}",
+                document_id=document_id,
+                version=version,
+                subject_ref=ref,
+                type=kind,
+                state=state,
+                object_key=os.urandom(16).hex(),
+                wrapped_key=os.urandom(60),
+                sha256=sha256,
+                received_sha256=sha256,
+                cipher_sha256=os.urandom(32).hex(),
+                size=DOCUMENT_BYTES,
+                cipher_size=DOCUMENT_BYTES + 56,
+                media_type="image/jpeg",
+                provenance="scan",
+                issued_on=(now - timedelta(days=10)).date(),
+                valid_until=None,
+                tax_year=None,
+                level="S1" if kind == "IJAZAH" else None,
+                background="red" if kind == "PASFOTO" else None,
+                number=None,
+                about=None,
+                stale_event=None,
+                taken_by="off_bench",
+                taken_at=now,
+            )
 
 
 async def _copy(connection: asyncpg.Connection, name: str, columns: list[str], rows: list[Row]) -> None:

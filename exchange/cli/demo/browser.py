@@ -8,7 +8,7 @@ import json
 import re
 import time
 from dataclasses import dataclass
-from http.cookiejar import CookieJar
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
@@ -44,7 +44,9 @@ class Browser:
 
     def __init__(self, origin: str) -> None:
         self._origin = origin
-        self._opener: OpenerDirector = build_opener(HTTPCookieProcessor(CookieJar()))
+        # A replica is spoken to past the TLS of the front: on loopback, where browsers send Secure cookies over http too.
+        policy = DefaultCookiePolicy(secure_protocols=("https", "http"))
+        self._opener: OpenerDirector = build_opener(HTTPCookieProcessor(CookieJar(policy)))
         self.csrf = ""
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> Answer:

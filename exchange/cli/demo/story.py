@@ -12,6 +12,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from exchange.cli.demo.browser import Browser, boxes_in, csrf_in, told_in
+from exchange.cli.demo.choices import Choices
+from exchange.cli.demo.copy import looked_up, stamped_copy
+from exchange.cli.demo.family import Family
+from exchange.cli.demo.strict import strict_replica
 from exchange.cli.demo.telling import Inbox, Refusal, Telling, expected, settled
 from exchange.cli.sandbox.families import sandbox_world
 from exchange.cli.sandbox.papers import make_paper
@@ -44,6 +48,8 @@ class Story:
             subject = self._at_the_counter()
             self._the_paper(subject)
             consent = self._the_citizen(subject)
+            Choices(self._facts, self._telling, self._content, self._media_type).tell()
+            Family(self._facts, self._telling, self._content, self._media_type).tell()
             spare = self._the_bytes(consent)
             self._the_trail(spare)
             self._the_log()
@@ -116,6 +122,7 @@ class Story:
         self._telling.refused(
             self._officer.post("/v1/consent-requests", request | {"documents": ["KK"]}), "BK-2031"
         )
+        self._with_strict_contacts(request)
         asked = expected(self._officer.post("/v1/consent-requests", request), 201)
         self._telling.done(
             asked, 201, f"link and QR; pairing code {asked.json()['pairing_code']} on both screens"
@@ -144,6 +151,16 @@ class Story:
         state = self._officer.get(f"/v1/consent-requests/{asked.json()['id']}").json()
         return str(state["consent_id"])
 
+    def _with_strict_contacts(self, request: dict[str, Any]) -> None:
+        """A contact that the asking officer set a minute ago carries no code: not refused, answered with assistance."""
+        with strict_replica(self._facts["origin"]) as origin:
+            strict = expected(self._officer.post(f"{origin}/v1/consent-requests", request), 201)
+        told = strict.json()
+        if (told["mode"], told["link"]) != ("assisted", None):
+            raise Refusal(f"expected mode assisted without a link, got {told['mode']}")
+        words = f"with production's contact rules: mode {told['mode']} ({told['mode_reason']}), no link"
+        self._telling.done(strict, 201, words)
+
     def _the_bytes(self, consent: str) -> dict[str, Any]:
         self._telling.step("6. The live consent becomes a ticket")
         outside = {"consent_id": consent, "documents": ["d_01JD0000000000000000000000"]}
@@ -160,11 +177,13 @@ class Story:
         bearer = {"Authorization": f"Bearer {ticket['ticket']}"}
         self._telling.refused(Browser(self._facts["origin"]).get(url, bearer), "BK-4004")
         fetched = expected(self._officer.get(url, bearer), 200)
-        if fetched.body != self._content:
-            raise Refusal("other bytes came back than were stored")
+        code = stamped_copy(fetched, ticket["documents"][0], self._content)
         self._telling.done(
-            fetched, 200, f"{len(fetched.body)} bytes, identical; signed receipt in Berkas-Receipt"
+            fetched,
+            200,
+            f"{len(fetched.body)} bytes, stamped with purpose, agency, day and number; signed receipt",
         )
+        self._telling.done(*looked_up(self._phone, code))
         self._telling.refused(settled(lambda: self._officer.get(url, bearer)), "BK-4003")
         spare: dict[str, Any] = expected(
             self._officer.post("/v1/tickets", {"consent_id": consent}), 201
@@ -183,6 +202,17 @@ class Story:
         self._telling.done(done, 200, f"“{told_in(done)}”")
         bearer = {"Authorization": f"Bearer {spare['ticket']}"}
         self._telling.refused(self._officer.get(spare["documents"][0]["content_url"], bearer), "BK-4005")
+        self._the_clock(spare["consent_id"])
+
+    def _the_clock(self, consent: str) -> None:
+        """72 hours run for the agency that had the papers; it answers once (UU 27/2022 art. 40)."""
+        waiting = expected(self._officer.get("/v1/withdrawals?state=open"), 200).json()["data"]
+        clock = next(row for row in waiting if row["consent_id"] == consent)
+        answer = f"/v1/withdrawals/{clock['id']}/answer"
+        self._telling.refused(self._officer.post(answer, {"answer": "kept"}), "BK-2001")
+        stopped = self._officer.post(answer, {"answer": "stopped"})
+        self._telling.done(stopped, 200, f"the agency answers before {clock['deadline']}: stopped")
+        self._telling.refused(self._officer.post(answer, {"answer": "stopped"}), "BK-2082")
 
     def _the_log(self) -> None:
         self._telling.step("9. The log is public and signed")

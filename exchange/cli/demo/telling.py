@@ -59,6 +59,10 @@ class Telling:
         expected(answer, status)
         self._say(f"   refused  {words}: HTTP {status}, “{told_in(answer)}”  [{answer.ms:.0f} ms]")
 
+    def note(self, words: str) -> None:
+        """What follows, without a request."""
+        self._say(f"   so       {words}")
+
     def refused_here(self, words: str) -> None:
         """Refused on this side, without a request."""
         self._say(f"   refused  {words}")

@@ -39,6 +39,10 @@ def write_facts(data_dir: Path, facts: dict[str, Any], name: str = FACTS) -> Non
     fresh.replace(path)
 
 
+_SCANNED = "A sandbox is for trial and tests, not for people's papers."
+_NOT_SCANNED = "No malware scanner is named (BERKAS_CLAMD): files are parsed, not scanned. For trial and tests, not for people's papers."
+
+
 def banner(settings: Settings, services: Services | None, seconds: float) -> str:
     """What ``berkas up`` prints once the first page can be read."""
     facts = read_facts(settings.data_dir)
@@ -55,7 +59,7 @@ def banner(settings: Settings, services: Services | None, seconds: float) -> str
             "  next           berkas demo",
             "",
             services.notice() if services is not None else "",
-            "  No virus scanner is configured: files are checked by type only. For trial and tests, not for people's papers.",
+            f"  {_SCANNED if settings.clamd else _NOT_SCANNED}",
             "Ctrl-C stops everything.",
         )
     )

@@ -40,7 +40,7 @@ def _contoh(r: Register) -> None:
     baby = r.person(
         "Melati Contoh", "P", r.ago(21), "Bayi baru lahir: akta belum terbit", paper("SK_LAHIR", issued=20)
     )
-    r.family("647209", date(2020, 3, 15), father, mother, boy, baby)
+    r.family("647209", date(2020, 3, 15), father, mother, boy, baby, parents=2)
 
 
 def _percobaan(r: Register) -> None:
@@ -64,7 +64,7 @@ def _percobaan(r: Register) -> None:
         "Kartu Identitas Anak: lengkap",
         paper("AKTA_LAHIR", issued=4_000),
     )
-    r.family("647206", date(2010, 1, 20), father, mother, eldest, younger)
+    r.family("647206", date(2010, 1, 20), father, mother, eldest, younger, parents=2)
 
 
 def _sintetis(r: Register) -> None:
@@ -122,7 +122,7 @@ def _purwarupa(r: Register) -> None:
         "Putri Purwarupa", "P", date(2018, 3, 31), "Paspor anak: kurang izin orang tua", paper("AKTA_LAHIR", issued=2_800),
         paper("KIA", issued=900, lasts=1_500),
     )  # fmt: skip
-    r.family("647203", date(2015, 5, 18), owner, wife, child)
+    r.family("647203", date(2015, 5, 18), owner, wife, child, parents=2)
 
 
 def _couple_to_be(r: Register) -> None:

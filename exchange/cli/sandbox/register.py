@@ -17,7 +17,9 @@ Member = Callable[[str, str], "Citizen"]
 
 @dataclass(frozen=True, slots=True)
 class Citizen:
-    """``purpose`` says which service the papers are there for, and what is missing on purpose."""
+    """``purpose`` says which service the papers are there for, and what is missing on purpose; ``parents`` are NIKs of the same
+    household.
+    """
 
     nik: str
     family_card: str
@@ -29,6 +31,7 @@ class Citizen:
     household: tuple[str, ...]
     papers: tuple[Paper, ...]
     purpose: str
+    parents: tuple[str, ...] = ()
 
     @property
     def holds(self) -> tuple[str, ...]:
@@ -61,15 +64,21 @@ class Register:
     def ago(self, days: int) -> date:
         return self._today - timedelta(days=days)
 
-    def family(self, area: str, recorded_on: date, *members: Member) -> None:
-        """People of one family card; each member function gets the area and the card's number."""
+    def family(self, area: str, recorded_on: date, *members: Member, parents: int = 0) -> None:
+        """People of one family card; each member function gets the area and the card's number. The first ``parents`` of them are the
+        parents of the others.
+        """
         card = make_family_card(area, recorded_on, len({person.family_card for person in self._people}) + 1)
         family = []
         for member in members:
             family.append(member(area, card))
             self._people.append(family[-1])
         names = tuple(person.name for person in family)
-        self._people[-len(family) :] = [replace(person, household=names) for person in family]
+        niks = tuple(person.nik for person in family[:parents])
+        self._people[-len(family) :] = [
+            replace(person, household=names, parents=niks if place >= parents else ())
+            for place, person in enumerate(family)
+        ]
 
     def person(
         self,

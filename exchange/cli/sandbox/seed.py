@@ -19,6 +19,8 @@ from exchange.answers import limits_of
 from exchange.cli.sandbox.client_keys import client_key
 from exchange.cli.sandbox.facts import DRAFT, FACTS, read_draft, read_facts, write_facts
 from exchange.cli.sandbox.families import Citizen, World, sandbox_world
+from exchange.cli.sandbox.naming import name_families
+from exchange.contacts import NewContact
 from exchange.deps import Parts, clock, today_at
 from exchange.flows import enrol, run_clients, run_officers, run_site, sign_in, take_in
 from exchange.passwords import hash_password
@@ -170,6 +172,9 @@ class _Making:
         for citizen in self._world.citizens[len(done) :]:
             done.append(await _citizen(parts, signed.officer, citizen, self._world))
             self._keep()
+        if not self._draft.get("families_named"):
+            await name_families(parts, signed.officer, self._world.citizens)
+            self._keep(families_named=True)
         await sessions.sign_out(parts.keyring, parts.appender, officer=signed.officer)
 
 
@@ -195,9 +200,9 @@ def _already(reason: str) -> Iterator[None]:
 
 async def _citizen(parts: Parts, officer: Officer, citizen: Citizen, world: World) -> dict[str, Any]:
     nik = parse_nik(citizen.nik, birth_date=citizen.birth_date, today=world.today)
-    contacts = [enrol.NewContact("whatsapp", citizen.phone)]
+    contacts = [NewContact("whatsapp", citizen.phone)]
     if citizen.email:
-        contacts.append(enrol.NewContact("email", citizen.email))
+        contacts.append(NewContact("email", citizen.email))
     enrolled = await enrol.enrol(
         parts.database,
         parts.keyring,
@@ -238,6 +243,7 @@ async def _paper(
         parts.keyring,
         parts.appender,
         parts.vault,
+        parts.gate,
         caller=officer,
         subject_ref=subject_ref,
         document_type=parts.catalogue.document_types[paper.type],

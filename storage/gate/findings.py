@@ -1,0 +1,52 @@
+"""What a look at a file comes to: a word why it is unfit, or what is to be taken out of it before it is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+# (start, end, what): ``cut`` leaves the bytes out, ``blank`` puts zeros in their place.
+Edit = tuple[int, int, str]
+
+PIXEL_LIMIT = 50_000_000
+PAGE_LIMIT = 300
+
+
+class Unfit(Exception):
+    """The file is refused; ``word`` is one of ``WORDS``."""
+
+    def __init__(self, word: str) -> None:
+        super().__init__(word)
+        self.word = word
+
+
+@dataclass(slots=True)
+class Found:
+    """Of a file that is fit. ``edits`` are in order and do not overlap once ``ordered`` has seen them."""
+
+    edits: list[Edit] = field(default_factory=list)
+    pages: int = 1
+
+    def cut(self, start: int, end: int) -> None:
+        self.edits.append((start, end, "cut"))
+
+    def blank(self, start: int, end: int) -> None:
+        self.edits.append((start, end, "blank"))
+
+    def ordered(self) -> list[Edit]:
+        """Without overlaps: what is cut is not blanked too, what is blanked twice is blanked once."""
+        cuts = _joined([edit for edit in self.edits if edit[2] == "cut"])
+        blanks = _joined([edit for edit in self.edits if edit[2] == "blank"])
+        inside = [
+            blank for blank in blanks if not any(cut[0] < blank[1] and blank[0] < cut[1] for cut in cuts)
+        ]
+        return sorted(cuts + inside)
+
+
+def _joined(edits: list[Edit]) -> list[Edit]:
+    joined: list[Edit] = []
+    for start, end, what in sorted(edits):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end), what)
+        elif start < end:
+            joined.append((start, end, what))
+    return joined

@@ -1,0 +1,173 @@
+"""``berkas import documents``: papers that exist already come in row by row, by the counter's rules, told by row number alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exchange.flows import run_clients
+from tests.conftest import PostgresServer, StoreServer
+from tests.files import noted
+from tests.flows.test_backup import Place
+from tests.tampering import fsck
+from tests.world import JPEG, NIK, OTHER_NIK, PDF, World
+
+HEADER = "nik,name,type,file,number,issued_on,background\n"
+CLIENT = "arsip-dpmptsp"
+
+
+@dataclass
+class Archive:
+    """Papers, a manifest, and the command that takes them in."""
+
+    world: World
+    place: Place
+    folder: Path
+    manifest: Path
+
+    def writes(self, *rows: str) -> None:
+        self.manifest.write_text(HEADER + "".join(f"{row}\n" for row in rows))
+
+    async def comes_in(self, place: Path | None = None, code: int = 0) -> str:
+        words = ("--manifest", str(self.manifest), "--client", CLIENT)
+        return await self.place.runs("import", "documents", str(place or self.folder), *words, code=code)
+
+    def report(self) -> list[dict[str, Any]]:
+        path = self.manifest.with_name("manifest.csv.report.jsonl")
+        return [json.loads(line) for line in path.read_text().splitlines()][1:]
+
+    def codes(self) -> dict[int, str]:
+        return {line["row"]: line.get("code", line["outcome"]) for line in self.report()}
+
+    async def versions(self) -> int:
+        async with self.world.parts.database.transaction() as transaction:
+            return int(await transaction.raw.fetchval("SELECT count(*) FROM document_version"))
+
+
+@pytest.fixture
+async def archive(
+    world: World,
+    database_url: str,
+    postgres: PostgresServer,
+    store: StoreServer,
+    bucket_name: str,
+    tmp_path: Path,
+) -> Archive:
+    parts = world.parts
+    await run_clients.add_client(
+        parts.database,
+        parts.keyring,
+        parts.appender,
+        client_id=CLIENT,
+        agency_id="DPMPTSP@6472",
+        name="Arsip",
+        scopes=("subjects.enrol", "documents.submit"),
+        purposes=(),
+    )
+    name = database_url.rpartition("/")[2]
+    place = Place(database_url, postgres.at(postgres.owner, name), store, bucket_name, tmp_path / "root.key")
+    place.more = {"BERKAS_UPLOAD_LIMIT_BYTES": "1000000"}
+    folder = tmp_path / "papers"
+    folder.mkdir()
+    (folder / f"{NIK}.jpg").write_bytes(JPEG)
+    (folder / "photo.jpg").write_bytes(noted(JPEG, b"photo"))
+    (folder / "wrong.jpg").write_bytes(PDF)
+    (tmp_path / "outside.jpg").write_bytes(noted(JPEG, b"outside"))
+    return Archive(world, place, folder, tmp_path / "manifest.csv")
+
+
+async def test_rows_come_in_as_at_the_counter(archive: Archive) -> None:
+    """What is taken is readable; what is refused is told with its code, by row number; no number or name of a person is told."""
+    archive.writes(
+        f"{NIK},Warga Contoh,KTP,{NIK}.jpg,{NIK},,",
+        f"{NIK},Warga Contoh,PASFOTO,photo.jpg,,,red",
+        "6472999999999999,Warga Contoh,KTP,photo.jpg,,,",
+        f"{OTHER_NIK},Warga Lain,KTP,gone.jpg,,,",
+        f"{OTHER_NIK},Warga Lain,KTP,../outside.jpg,,,",
+        f"{OTHER_NIK},Warga Lain,KTP,wrong.jpg,,,",
+        f"{OTHER_NIK},Warga Lain,KTP,photo.jpg,{NIK},,",
+        f"{OTHER_NIK},Warga Lain,XYZ,photo.jpg,,,",
+        f"{OTHER_NIK},Warga Lain,KTP,photo.jpg,,2999-01-01,",
+    )
+    told = await archive.comes_in(code=3)
+    assert "rows 9: 2 taken, 0 known, 7 refused" in told
+    codes = archive.codes()
+    assert (codes[2], codes[3]) == ("taken", "taken")
+    assert [codes[row] for row in (4, 5, 6, 7, 9, 10)] == [
+        "BK-3009", "BK-3052", "BK-3052", "BK-3007", "BK-3008", "BK-3009",
+    ]  # fmt: skip
+    assert (
+        next(line["reason"] for line in archive.report() if line["row"] == 8) == "number_of_another_citizen"
+    )
+    for text in (told, json.dumps(archive.report())):
+        assert not any(word in text for word in (NIK, OTHER_NIK, "Warga"))
+    assert await archive.versions() == 2
+    entries = [entry for entry in await archive.world.entries() if entry["type"] == "intake"]
+    assert {entry["actor"] for entry in entries} == {f"client:{CLIENT}"}
+    kept = {line["row"]: line["sha256"] for line in archive.report() if line["outcome"] == "taken"}
+    assert kept == {
+        number: hashlib.sha256(content).hexdigest()
+        for number, content in ((2, JPEG), (3, noted(JPEG, b"photo")))
+    }
+    assert (await fsck(archive.world, deep=True)).clean
+
+
+async def test_it_goes_on_where_it_was(archive: Archive) -> None:
+    """Rows that were taken are left alone, what was refused is tried again; a line that was cut is no line; another manifest is refused."""
+    archive.writes(f"{NIK},Warga Contoh,KTP,{NIK}.jpg,,,", f"{NIK},Warga Contoh,PASFOTO,later.jpg,,,red")
+    await archive.comes_in(code=3)
+    report = archive.manifest.with_name("manifest.csv.report.jsonl")
+    with report.open("a") as file:
+        file.write('{"row": 3, "outco')
+    before = len(await archive.world.entries())
+    (archive.folder / "later.jpg").write_bytes(noted(JPEG, b"later"))
+    assert "rows 2: 2 taken, 0 known, 0 refused" in await archive.comes_in()
+    assert archive.codes() == {2: "taken", 3: "taken"}
+    assert len(await archive.world.entries()) - before <= 2  # one enrolment that was known, one intake
+    report.unlink()
+    assert "0 taken, 2 known" in await archive.comes_in()
+    assert await archive.versions() == 2
+    archive.writes(f"{NIK},Warga Contoh,KTP,photo.jpg,,,")
+    assert "report of another manifest" in await archive.comes_in(code=1)
+
+
+async def test_an_archive_is_as_good_as_a_folder(archive: Archive, tmp_path: Path) -> None:
+    """A ZIP; what is neither is refused before anything is done."""
+    with zipfile.ZipFile(tmp_path / "papers.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        file.write(archive.folder / "photo.jpg", "a/photo.jpg")
+        file.writestr("large.jpg", JPEG + bytes(2_000_000))
+    archive.writes(
+        f"{NIK},Warga Contoh,KTP,a/photo.jpg,,,",
+        f"{NIK},Warga Contoh,KTP,{NIK}.jpg,,,",
+        f"{NIK},Warga Contoh,KTP,large.jpg,,,",
+    )
+    await archive.comes_in(tmp_path / "papers.zip", code=3)
+    codes = archive.codes()
+    assert (codes[2], codes[3]) == ("taken", "BK-3052")
+    assert codes[4] == "BK-3005"
+    assert "name a folder, or a ZIP" in await archive.comes_in(archive.manifest, code=1)
+
+
+async def test_who_may_not_is_refused_row_by_row(archive: Archive) -> None:
+    """Judged live, like every call of that client; nothing is kept."""
+    parts = archive.world.parts
+    await run_clients.set_client_active(parts.keyring, parts.appender, client_id=CLIENT, active=False)
+    archive.writes(f"{NIK},Warga Contoh,KTP,{NIK}.jpg,,,")
+    await archive.comes_in(code=3)
+    assert archive.report()[0]["outcome"] == "refused"
+    assert await archive.versions() == 0
+
+
+async def test_an_import_spends_no_limit_of_the_agency(archive: Archive) -> None:
+    """A62: else its counters would serve nobody for the rest of the hour."""
+    archive.writes(f"{NIK},Warga Contoh,KTP,{NIK}.jpg,,,")
+    await archive.comes_in()
+    async with archive.world.parts.database.transaction() as transaction:
+        rows = await transaction.raw.fetch("SELECT id FROM hourly_budget WHERE used > 0")
+    assert [row["id"] for row in rows if row["id"].startswith("DPMPTSP@6472/")] == []
