@@ -144,10 +144,13 @@ class Vault:
                 yield part
 
         cipher_size = sealed_size(size)
-        await self._blobs.put(place.object_key, sealed(), cipher_size)
-        # No ETag is trusted: it is MD5 where it is anything, and a store may keep other bytes than it was sent.
-        if await self._blobs.digest(place.object_key, cipher_size) != cipher.hexdigest():
-            raise StoreUnavailable("the object read back differs from the one written")
+        try:
+            await self._blobs.put(place.object_key, sealed(), cipher_size)
+            # No ETag is trusted: it is MD5 where it is anything, and a store may keep other bytes than it was sent.
+            if await self._blobs.digest(place.object_key, cipher_size) != cipher.hexdigest():
+                raise StoreUnavailable("the object read back differs from the one written")
+        except DocumentMissing:  # nodes come back one after the other; no paper is missing, none was kept yet
+            raise StoreUnavailable("the object is not where it was written") from None
         return Stored(plain.hexdigest(), size, cipher.hexdigest(), cipher_size)
 
     async def discard(self, object_key: str) -> None:

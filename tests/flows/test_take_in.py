@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from exchange.flows import tidy_up
-from storage.errors import OutcomeUnknown, StoreUnavailable
+from storage.errors import DocumentMissing, OutcomeUnknown, StoreUnavailable
 from tests.files import noted
 from tests.tampering import swept
 from tests.world import JPEG, PDF, OfficerAt, World, content_digest
@@ -353,6 +353,23 @@ async def test_the_store_keeps_other_bytes(world: World, monkeypatch: pytest.Mon
     assert (answer.status_code, answer.json()["code"]) == (503, "BK-5002")
     assert await world.parts.vault._blobs.list() == []
     await _age_intakes(world)  # the row stays for ten minutes: a PUT that was late may still end in the store
+    await swept(world)
+    await nothing_kept(world)
+
+
+async def test_the_store_does_not_have_what_it_took(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F19: nodes come back one after the other, and the read-back finds nothing. Wrong version: "the stored file is broken" (502) for a
+    paper that was never kept."""
+    officer = await world.officer()
+    subject = await world.enrols(officer)
+
+    async def missing(*_: object) -> str:
+        raise DocumentMissing("not in the store")
+
+    monkeypatch.setattr(world.parts.vault._blobs, "digest", missing)
+    answer = await world.stores(officer, subject)
+    assert (answer.status_code, answer.json()["code"]) == (503, "BK-5002")
+    await _age_intakes(world)
     await swept(world)
     await nothing_kept(world)
 
