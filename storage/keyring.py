@@ -22,9 +22,8 @@ from storage.citizen_keys import CitizenKey, keys_of
 from storage.database import Database
 from storage.errors import KeyMissing
 from storage.ids import number_of, ulid_of
-from storage.keys.holders import Holders
-from storage.keys.local_file import LocalFile
 from storage.keys.local_file import create as create_root_key
+from storage.keys.opening import provider_for
 from storage.keys.provider import Bare, Bound, KeyProvider, WrappedKey
 from storage.ledger.work import Trail
 from storage.sealing import kek_ad, new_data_key, permuted, trail_ad, unwrap, wrap
@@ -40,28 +39,6 @@ KEY_BYTES = 32
 
 # One secret per use, so that none of them says anything about another.
 SITE_PURPOSES = ("nik-index", "pseudonym", "link", "one-time-code", "trail")
-
-
-def provider_for(url: str, other: str = "") -> KeyProvider:
-    """The holder of the root key that ``BERKAS_ROOT_KEY`` names; ``other`` may unwrap too, while one takes the other's place.
-
-    Raises ``RootKeyRefused`` and ``RootKeyAway``.
-    """
-    return Holders(_holder(url), _holder(other)) if other else _holder(url)
-
-
-def _holder(url: str) -> KeyProvider:
-    """A library is loaded by who names its holder."""
-    scheme = url.partition(":")[0]
-    if scheme == "openbao":
-        from storage.keys.openbao import OpenBao
-
-        return OpenBao.from_url(url)
-    if scheme == "pkcs11":
-        from storage.keys.hsm import Hsm
-
-        return Hsm.from_url(url)
-    return LocalFile.from_url(url)
 
 
 class SiteKey(SQLModel, table=True):
@@ -238,6 +215,11 @@ class Keyring:
         """Raises ``SealBroken`` and ``KeyMissing``."""
         trail = await self.trail(subject_ref)
         return unwrap(trail.key, sealed, _field_ad(subject_ref, purpose))
+
+    def holds(self, subject_ref: str, key_id: str) -> bool:
+        """Is this document key still unwrapped here? What it opened may be used as long as it is."""
+        cached = self._cache.get(subject_ref)
+        return cached is not None and cached.key_id == key_id and cached.until_s > time.monotonic()
 
     def forget(self, subject_ref: str) -> None:
         """Unwrap anew the next time: the keys turned, or were destroyed."""

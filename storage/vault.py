@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import hashlib
 import itertools
-import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +18,7 @@ from storage.blobs import Blobs, new_object_key
 from storage.database import Database
 from storage.documents import DocumentVersion, version_row
 from storage.errors import DocumentMissing, KeyMissing, SealBroken, StoreUnavailable
-from storage.keyring import CACHE_LIFE_S, Keyring
+from storage.keyring import Keyring
 from storage.ledger.receipt import Receipt
 from storage.sealing import (
     SEGMENT_BYTES,
@@ -80,8 +79,8 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What never changes about a stored version, with its data key for at most 60 s. But ``subjects``, whom it names: who uses
-    them has a batch compare them with the row.
+    """What never changes about a stored version, with its data key, which lives as long as the document key ``key_id`` that opened
+    it (60 s at most). But ``subjects``, whom it names: who uses them has a batch compare them with the row.
     """
 
     document_id: str
@@ -90,11 +89,11 @@ class Place:
     type: str
     object_key: str
     data_key: bytes = field(repr=False)
+    key_id: str
     media_type: str
     sha256: str
     size: int
     cipher_size: int
-    until_s: float
     subjects: str
     provenance: str
     taken_by: str
@@ -179,12 +178,12 @@ class Vault:
         is another version's, another citizen's or an old one.
         """
         known = self._places.get((document_id, version))
-        if known is not None and known.until_s > time.monotonic():
+        if known is not None and self._keyring.holds(known.subject_ref, known.key_id):
             return known
         found = await self._opened_row(document_id, version)
         if found is None:
             return None
-        row, data_key = found
+        row, key_id, data_key = found
         place = Place(
             document_id=document_id,
             version=version,
@@ -192,11 +191,11 @@ class Vault:
             type=row.type,
             object_key=row.object_key,
             data_key=data_key,
+            key_id=key_id,
             media_type=row.media_type,
             sha256=row.sha256,
             size=row.size,
             cipher_size=row.cipher_size,
-            until_s=time.monotonic() + CACHE_LIFE_S,
             subjects=row.subjects,
             provenance=row.provenance,
             taken_by=row.taken_by,
@@ -206,15 +205,15 @@ class Vault:
         self._places[document_id, version] = place
         return place
 
-    async def _opened_row(self, document_id: str, version: int) -> tuple[DocumentVersion, bytes] | None:
-        """A version with its data key. A document key that turned since it was unwrapped, or between the two reads, is read anew."""
+    async def _opened_row(self, document_id: str, version: int) -> tuple[DocumentVersion, str, bytes] | None:
+        """A version with its data key, and which key opened it. A document key that turned since it was unwrapped, or between the two reads, is read anew."""
         for attempt in itertools.count(1):
             async with self._database.reading() as reading:
                 row = await version_row(reading, document_id, version)
             if row is None:
                 return None
             try:
-                return row, await self.data_key(row)
+                return row, *await self._opened_key(row)
             except SealBroken:
                 if attempt == UNWRAP_ATTEMPTS:
                     raise
@@ -223,10 +222,13 @@ class Vault:
 
     async def data_key(self, row: DocumentVersion) -> bytes:
         """The key of a version. Raises ``KeyMissing`` when it was erased, and ``SealBroken``."""
+        return (await self._opened_key(row))[1]
+
+    async def _opened_key(self, row: DocumentVersion) -> tuple[str, bytes]:
         if not row.wrapped_key:
             raise KeyMissing("data key")
         key_id, key = await self._keyring.document_key(row.subject_ref)
-        return unwrap(key, row.wrapped_key, dek_ad(row.document_id, row.version, key_id))
+        return key_id, unwrap(key, row.wrapped_key, dek_ad(row.document_id, row.version, key_id))
 
     def forget(self, document_id: str, version: int) -> None:
         """Look it up anew the next time."""
@@ -234,9 +236,8 @@ class Vault:
 
     def forget_old(self) -> None:
         """Let go of keys that may not be used any more; called every 20 s."""
-        now_s = time.monotonic()
-        for name in [name for name, place in self._places.items() if place.until_s <= now_s]:
-            del self._places[name]
+        holds = self._keyring.holds
+        self._places = {name: one for name, one in self._places.items() if holds(one.subject_ref, one.key_id)}
 
     async def _fetched(self, place: Place) -> bytearray | None:
         if place.size > WHOLE_LIMIT_BYTES:
@@ -287,12 +288,8 @@ class SealedRead:
 
     def cancel(self) -> None:
         self._task.cancel()
-        self._task.add_done_callback(_forget)
-
-
-def _forget(task: asyncio.Task[bytearray | None]) -> None:
-    if not task.cancelled():
-        task.exception()  # a read that nobody wants any more may fail in silence
+        # A read that nobody wants any more may fail in silence.
+        self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
 
 async def _chained(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

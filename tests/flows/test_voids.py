@@ -167,14 +167,15 @@ async def test_the_bytes_come_in_again(filed: Folder) -> None:
 
 
 async def test_an_old_wrapped_key_put_back_opens_nothing(filed: Folder) -> None:
-    """Data at rest: the row as it was before, put back by who writes the database."""
+    """Data at rest: the row as it was before, put back by who writes the database. Wrong version: the data key that was opened for
+    the last delivery is used for a minute more."""
     world = filed.world
     before = await filed.row()
+    await world.parts.vault.find(filed.document, 1)
     fresh = (await filed.new_ticket()).json()
     await filed.voided()
     async with world.parts.database.transaction() as transaction:
         await transaction.raw.execute(VERSIONS.upsert(1), *VERSIONS.arrays([before]))
-    world.parts.vault.forget(filed.document, 1)
     answer = await world.fetches(filed.first, fresh)
     assert answer.status_code >= 400
     assert JPEG not in answer.content

@@ -124,7 +124,7 @@ async def test_what_may_not_be_used_any_more_is_let_go(
     keyring.forget_old()
     assert vault._places
     assert keyring._cache
-    monkeypatch.setattr("storage.vault.time.monotonic", lambda: 1e12)
+    monkeypatch.setattr("storage.keyring.time.monotonic", lambda: 1e12)
     vault.forget_old()
     keyring.forget_old()
     assert not vault._places
