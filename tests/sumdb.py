@@ -78,14 +78,15 @@ class Sumdb:
         """Its answer; ``Error`` is empty where everything holds."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"Do": do, **what}, default=_base64) + "\n")
+        self._process.stdin.write(json.dumps({"Do": do, **what}, default=self.encoded) + "\n")
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         return answer
 
+    @staticmethod
+    def encoded(raw: bytes) -> str:
+        """Bytes as they go in and come out."""
+        return base64.b64encode(raw).decode()
+
     def error(self, do: str, **what: Any) -> str:
         return str(self.asked(do, **what)["Error"])
-
-
-def _base64(raw: bytes) -> str:
-    return base64.b64encode(raw).decode()

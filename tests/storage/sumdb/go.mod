@@ -1,5 +1,5 @@
 module berkas/sumdb
 
-go 1.18
+go 1.25.0
 
-require golang.org/x/mod v0.17.0
+require golang.org/x/mod v0.40.0
