@@ -62,7 +62,8 @@ async def as_zip(
         if len(entries) < ENTRIES_A_LOOK:
             break
     gone = ", ".join(map(str, missing[:GAPS_NAMED])) or "-"
-    text = readme("entries", site=site, count=count, first=first, last=last, missing=gone)
+    ends = {"first": first, "last": last} if numbers else {"first": "-", "last": "-"}
+    text = readme("entries", site=site, count=count, missing=gone, **ends)
     yield archive.whole("README", text) + archive.ends()
 
 
