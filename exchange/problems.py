@@ -10,6 +10,7 @@ from exchange.consent_problems import CONSENT_PROBLEMS
 from exchange.housekeeping_problems import (
     DESTROYING_PROBLEMS,
     KEEPING_PROBLEMS,
+    LOG_PROBLEMS,
     PROOF_PROBLEMS,
     SERVING_PROBLEMS,
 )
@@ -217,6 +218,7 @@ _ALL = (
     *CONSENT_PROBLEMS,
     *DESTROYING_PROBLEMS,
     *INTAKE_PROBLEMS,
+    *LOG_PROBLEMS,
 )  # fmt: skip
 
 PROBLEMS: dict[str, Problem] = {problem.code: problem for problem in _ALL}

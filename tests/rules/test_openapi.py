@@ -60,6 +60,10 @@ PUBLIC = {
     ("GET", "/health/live"): "says that the process answers and nothing else",
     ("GET", "/health/ready"): "says which dependency is away, for load balancers",
     ("GET", "/log/checkpoint"): "public by design: a signed tree head over commitments",
+    (
+        "GET",
+        "/log/tile/{path}",
+    ): "public by design: hashes and commitments, as far as the published checkpoint goes",
     ("GET", "/log/vkey"): "the public half of the log's key",
     ("GET", "/log/vkeys"): "the same, with those that are retired",
     ("GET", "/.well-known/jwks.json"): "public keys",
@@ -113,6 +117,7 @@ TURNED_AWAY = {
     ("GET", "/w/{code}/bukti/{entry}.zip"): 410,
     ("POST", "/verify"): 422,
     ("GET", "/problems/{code}"): 404,
+    ("GET", "/log/tile/{path}"): 404,
 }
 VALUES = {
     "code": "a" * 45,
