@@ -113,6 +113,7 @@ async def test_all_of_them(own: Own, tmp_path: Path, monkeypatch: pytest.MonkeyP
     of before the download, which its own entry stands behind.
     """
     monkeypatch.setattr(export_proofs, "ENTRIES_A_LOOK", 3)
+    monkeypatch.setattr(own.world.parts.publisher, "nudge", lambda: None)
     answer = await own.phone.posts("export", format="zip")
     assert answer.headers["content-disposition"] == 'attachment; filename="berkas-data.zip"'
     files = unpacked(answer, tmp_path)
