@@ -17,6 +17,7 @@ from exchange.edge import Edge
 from exchange.routes import (
     administration,
     assistance,
+    audit,
     breaches,
     catalogue,
     citizen_passkeys,
@@ -91,6 +92,7 @@ def create_app(settings: Settings) -> FastAPI:
         administration.public,
         administration.router,
         breaches.router,
+        audit.router,
         counter.router,
         rights.router,
         contacts.router,

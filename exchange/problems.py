@@ -7,7 +7,12 @@ is never used again for something else. Read by the API, by the pages under ``/p
 from __future__ import annotations
 
 from exchange.consent_problems import CONSENT_PROBLEMS
-from exchange.housekeeping_problems import DESTROYING_PROBLEMS, KEEPING_PROBLEMS, SERVING_PROBLEMS
+from exchange.housekeeping_problems import (
+    AUDIT_PROBLEMS,
+    DESTROYING_PROBLEMS,
+    KEEPING_PROBLEMS,
+    SERVING_PROBLEMS,
+)
 from exchange.intake_problems import INTAKE_PROBLEMS
 from exchange.problem import Problem
 from exchange.problem import told as _p
@@ -209,6 +214,7 @@ _ALL = (
     _p("BK-9006", 400, "Permintaan tidak dapat dibaca", "Bad request",
        "Periksa bentuk permintaan.", "Check the request."),
     *CONSENT_PROBLEMS,
+    *AUDIT_PROBLEMS,
     *DESTROYING_PROBLEMS,
     *INTAKE_PROBLEMS,
 )  # fmt: skip

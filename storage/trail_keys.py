@@ -38,7 +38,7 @@ class TrailKeys:
     async def _read(self, reading: Reading, references: list[str], until_s: float) -> None:
         self._kept.update(dict.fromkeys(references, (until_s, None)))
         rows = await CITIZEN_KEYS.load(reading.raw, "id", references)
-        bound = {row.id: key for row in rows if (key := bound_keys(row).get("trail_key")) is not None}
+        bound = {row.id: sealed for row in rows if (sealed := bound_keys(row).get("trail_key")) is not None}
         keys = await self._keyring.provider.unwrap_all(list(bound.values()))
         for reference, key in zip(bound, keys, strict=True):
             self._kept[reference] = (until_s, Trail(reference, "", key))
