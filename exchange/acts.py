@@ -128,7 +128,7 @@ async def administer(
             judge=judged,
             apply=apply,
             events=lambda _facts, _now, _verdict: [
-                Event(kind, trail, actor, {**({"agency": by.agency_id} if by else {}), **details})
+                Event(kind, trail, actor, {**(caller_details(by) if by else {}), **details})
             ],
         )
     )
@@ -171,7 +171,7 @@ async def change_own_account(
             ),
             apply=apply,
             events=lambda _facts, _now, _verdict: [
-                Event("officer", trail, officer.actor, {"agency": officer.agency_id, **details})
+                Event("officer", trail, officer.actor, caller_details(officer, **details))
             ],
         )
     )

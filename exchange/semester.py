@@ -140,7 +140,8 @@ class Tally:
 
 def exact(tally: Tally) -> dict[str, Any]:
     tables = {
-        name: {row: cell.number for row, cell in sorted(table.items())} for name, table in tally.tables.items()
+        name: {row: cell.number for row, cell in sorted(table.items())}
+        for name, table in tally.tables.items()
     }
     return {**tables, **_sums(tally), "citizens_reached": len(tally.reached)}
 
@@ -148,10 +149,7 @@ def exact(tally: Tally) -> dict[str, Any]:
 def published(tally: Tally) -> dict[str, Any]:
     """The same without small groups: None where a number is not told."""
     tables = {
-        name: {
-            row: None if row in hidden else cell.number
-            for row, cell in sorted(table.items())
-        }
+        name: {row: None if row in hidden else cell.number for row, cell in sorted(table.items())}
         for name, table in tally.tables.items()
         for hidden in [small_groups(table)]
     }
