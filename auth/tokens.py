@@ -46,6 +46,7 @@ __all__ = [
     "CONSENT",
     "CONSENT_REQUEST",
     "RECEIPT",
+    "RECORD_RECEIPT",
     "TICKET",
     "Profile",
     "Ticket",
@@ -74,6 +75,13 @@ RECEIPT = Profile(
     typ="berkas-delivery-receipt+jwt",
     purpose="document",
     required=_RECORD | {"ticket", "consent", "recipient", "doc", "log"},
+    life_limit_s=None,
+    max_characters=_RECORD_CHARACTERS,
+)
+RECORD_RECEIPT = Profile(
+    typ="berkas-record-receipt+jwt",
+    purpose="document",
+    required=_RECORD | {"record", "recipient", "log"},
     life_limit_s=None,
     max_characters=_RECORD_CHARACTERS,
 )

@@ -30,10 +30,12 @@ RECHECK_PERIOD = timedelta(seconds=5)
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """What the outcome entry needs to know, and how long the delivery may take; ``others`` are the trails of those whom the paper
-    names beside its holder. ``served_sha256`` (hex) is of what leaves; None as long as nothing is there to leave.
+    names beside its holder. ``served_sha256`` (hex) is of what leaves; None as long as nothing is there to leave. ``release`` is the number
+    of the entry that let it leave.
     """
 
     id: str
+    release: int
     due_at: datetime
     limit_s: float
     place: Place
@@ -73,6 +75,7 @@ def outcome_of(
     details = {
         **delivery.details,
         "outcome": outcome,
+        "release": delivery.release,
         "bytes": sent_bytes,
         "source_sha256": delivery.place.sha256,
         **({"served_sha256": delivery.served_sha256} if delivery.served_sha256 else {}),

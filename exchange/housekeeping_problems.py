@@ -1,4 +1,4 @@
-"""Problems of what is kept and for how long: the part of the catalogue that ``problems.py`` takes in (BK-305x, BK-404x), and of
+"""Problems of what is kept and for how long: the part of the catalogue that ``problems.py`` takes in (BK-305x, BK-404x, BK-405x), and of
 auditing it (BK-214x).
 """
 
@@ -48,4 +48,16 @@ AUDIT_PROBLEMS = (
        "Narrow from and to; a large semester report is made by the operator with `berkas report semester`."),
     _p("BK-2144", 422, "Semester belum dimulai", "The semester has not begun",
        "Periksa year dan half.", "Check year and half."),
+)  # fmt: skip
+
+PROOF_PROBLEMS = (
+    _p("BK-4051", 404, "Tanda terima tidak ditemukan", "Receipt not found",
+       "Periksa nomor tanda terima (jti).", "Check the receipt's number (jti)."),
+    _p("BK-4052", 410, "Isi catatan sudah dihapus", "The entry's content was erased",
+       "Simpan tanda terima yang datang bersama dokumen: catatannya tetap ada di log publik dan tidak dapat dibuka lagi.",
+       "Keep the receipt that came with the paper: its entry stays in the public log and can be opened by nobody any more."),
+    _p("BK-4053", 409, "Tidak ada penyerahan yang tercatat", "No delivery is on record",
+       "Penyerahan itu gagal, atau tidak diketahui apa yang terkirim. Ambil dokumen sekali lagi, atau simpan tanda terima yang sudah Anda "
+       "miliki.",
+       "The delivery failed, or what left is not known. Fetch the paper again, or keep the receipt that you have."),
 )  # fmt: skip

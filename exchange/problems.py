@@ -11,6 +11,7 @@ from exchange.housekeeping_problems import (
     AUDIT_PROBLEMS,
     DESTROYING_PROBLEMS,
     KEEPING_PROBLEMS,
+    PROOF_PROBLEMS,
     SERVING_PROBLEMS,
 )
 from exchange.intake_problems import INTAKE_PROBLEMS
@@ -185,6 +186,7 @@ _ALL = (
        "This service may see the applicant's rows only. The agency that took the paper in marks them with "
        "PUT /v1/documents/{id}/subjects/areas."),
     *SERVING_PROBLEMS,
+    *PROOF_PROBLEMS,
     _p("BK-5001", 503, "Basis data tidak terjangkau", "Database unavailable",
        "Coba lagi sebentar lagi.", "Try again in a moment.", retry=True),
     _p("BK-5002", 503, "Penyimpanan tidak terjangkau", "Object store unavailable",

@@ -165,6 +165,7 @@ def _headers(released: Released, part: Part) -> list[tuple[bytes, bytes]]:
         *_digests(opened, part),
         (b"etag", f'"{opened.sha256}"'.encode()),
         (b"berkas-receipt", released.receipt.encode()),
+        (b"link", f'</v1/receipts/{released.number}/bundle>; rel="describedby"'.encode()),
         (b"content-disposition", f'attachment; filename="{name}"'.encode()),
         (b"accept-ranges", b"bytes"),
         *ALWAYS,
