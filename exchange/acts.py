@@ -98,7 +98,7 @@ async def administer(
     keyring: Keyring,
     appender: Appender,
     kind: str,
-    details: Mapping[str, str],
+    details: Mapping[str, Any],
     load: Sequence[Need],
     judge: Callable[[Facts, datetime], Verdict],
     apply: Callable[[Facts, datetime, Verdict], None],

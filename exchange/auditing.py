@@ -6,7 +6,7 @@ auditor's own agency has for them. Each look stands on the site's trail, and whe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -159,16 +159,32 @@ class Look:
             told.append(Event("audit", self._trail, by.actor, own))
         return told
 
-    async def recorded(self, appender: Appender, **members: Any) -> datetime:
-        """When it was put on record. Raises ``AccessRefused`` after the refusal is."""
+    async def recorded(
+        self,
+        appender: Appender,
+        *,
+        also: Verdict = ALLOWED,
+        put: Callable[[Facts, datetime], None] | None = None,
+        needs: Sequence[Need] = (),
+        **members: Any,
+    ) -> datetime:
+        """When it was put on record. ``also`` was found before the batch; ``put`` changes facts when it is allowed. Raises
+        ``AccessRefused`` after the refusal is on record.
+        """
+
+        def apply(facts: Facts, now: datetime, verdict: Verdict) -> None:
+            self.count(facts, now, verdict)
+            if put is not None:
+                put(facts, now)
+
         settled = await appender.submit(
             Work(
                 kind="audit",
                 caller=self._by.actor,
                 trail=self._site,
-                load=self.needs,
-                judge=self.judge,
-                apply=self.count,
+                load=[*self.needs, *needs],
+                judge=lambda facts, now: first_refusal(self.judge(facts, now), also),
+                apply=apply,
                 apply_refused=self.count_refused,
                 events=lambda _facts, _now, _verdict: self.events(**members),
             )

@@ -181,3 +181,28 @@ def _sums(tally: Tally) -> dict[str, dict[str, int]]:
         },
         "breaches": {"opened": tally.breaches, "persons_told": tally.told},
     }
+
+
+def semester_rows(told: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """A report as (table, row, number), for a list, a spreadsheet or a page; what is not told is ``< 10``."""
+    log = told["log"]
+    rows = [
+        ("report", "agency", str(told["agency"])),
+        ("report", "semester", f"{told['year']}/{told['half']}"),
+        ("report", "from", str(told["from"])),
+        ("report", "to", str(told["to"])),
+        ("report", "complete", "yes" if told["complete"] else "no"),
+        ("log", "origin", str(log["origin"])),
+        ("log", "size", str(log["size"])),
+        ("log", "root", str(log["root"])),
+        ("log", "entries", str(told["entries"])),
+        ("log", "erased", str(told["erased"])),
+        ("citizens", "reached", _number(told["citizens_reached"])),
+    ]
+    for table in (*TABLES, "withdrawals", "breaches"):
+        rows += [(table, row, _number(number)) for row, number in told[table].items()]
+    return rows
+
+
+def _number(number: int | None) -> str:
+    return f"< {SMALLEST_GROUP}" if number is None else str(number)

@@ -12,7 +12,7 @@ from exchange.answers import limits_of
 from exchange.auditing import ALLOWED_ONLY, REFUSED_ONLY, Wanted
 from exchange.deps import CurrentOfficer, Wired, clock, current_officer, today_at
 from exchange.errors import ProblemRaised
-from exchange.flows import audit_entries
+from exchange.flows import audit_entries, report_semester
 from exchange.flows.audit_entries import Found
 from exchange.requirements.numbers import parse_nik
 from exchange.schemas import AgencyId, Assignment, EntryType, OfficerId, Reference, Strict
@@ -121,6 +121,36 @@ async def own_acts(
         before=before,
     )
     return _shown(found)
+
+
+reports = APIRouter(prefix="/v1/reports", tags=["Auditor"], dependencies=[Depends(current_officer)])
+
+
+@reports.get("/semester", operation_id="reportSemester", summary="An agency's half year in numbers")
+async def semester_report(
+    parts: Wired,
+    officer: CurrentOfficer,
+    year: Annotated[int, Query(ge=2020, le=2199)],
+    half: Annotated[int, Query(ge=1, le=2)],
+    agency: AgencyId | None = None,
+    published: Literal["yes", "no"] = "no",
+) -> dict[str, Any]:
+    """An auditor (any agency), an agency's supervisor or data protection officer (its own), with a second factor. Counted from the ledger as it
+    stands: `log` says of which size and root it tells. `published=yes` leaves out (null) what fewer than ten persons are behind. A half year of
+    more than 200,000 entries is counted by `berkas report semester` (BK-2143).
+    """
+    semester = report_semester.Semester(
+        agency or officer.agency_id, year, half, parts.zone, open=published == "yes"
+    )
+    return await report_semester.report(
+        parts.database,
+        parts.keyring,
+        parts.appender,
+        semester=semester,
+        by=officer,
+        limits=limits_of(parts),
+        now=clock(),
+    )
 
 
 def outcome_of(allowed: str | None) -> str:

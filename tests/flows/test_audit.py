@@ -10,10 +10,12 @@ import pytest
 from exchange.deps import clock
 from exchange.flows import audit_entries
 from tests.flows.test_administration import Admin, admin, id_of, last, signed_in, told
-from tests.world import NAME, NIK, OTHER_NIK, PHONE, OfficerAt, World
+from tests.world import NAME, NIK, OTHER_NIK, PDF, PHONE, OfficerAt, World
 
 ASSIGNMENT = "ST-12/INSP/2026"
 ENTRIES = "/v1/audit/entries"
+NOBODYS = "01JD0000000000000000000000"
+NO_AUDITORS = ("agency_admin", "operator", "site_admin")
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ async def test_one_citizens_list(world: World, auditor: Admin) -> None:
     ref = await citizen_of(auditor.at)
     page = await found(auditor.at, citizen=ref)
     types = [entry["type"] for entry in page["entries"]]
-    assert types[:3] == ["audit", "audit", "outcome"]
+    assert types[:2] == ["audit", "outcome"]
     assert {"contact", "intake", "request", "factor", "grant", "ticket", "release"} <= set(types)
     assert {entry["subject_ref"] for entry in page["entries"]} == {ref}
     assert page["next"] is None
@@ -154,50 +156,57 @@ async def test_page_by_page(world: World, auditor: Admin, monkeypatch: pytest.Mo
     assert len(only) == 1
     first = await found(auditor.at, type="intake")
     assert (first["entries"], first["next"] is None) == ([], False)
+    await world.stores(officer, ref, "NPWP", PDF)
     citizen = await citizen_of(auditor.at)
-    assert len(await every(auditor.at, citizen=citizen)) >= 5
+    monkeypatch.setattr(audit_entries, "PAGE", 2)
+    assert [entry["type"] for entry in await every(auditor.at, citizen=citizen)] == [
+        "audit",
+        "intake",
+        "intake",
+        "contact",
+    ]
 
 
-@pytest.mark.parametrize("role", ["supervisor", "dpo"])
-async def test_an_agencys_own(world: World, role: str) -> None:
-    """T13: the agency's acts only, also of one citizen; another agency's officer is nobody; another agency is not theirs to name."""
+async def test_an_agencys_own(world: World) -> None:
+    """T13: the agency's acts only, also of one citizen; another agency's officer is nobody; another agency is not theirs to name. Seen
+    failing with a scope that is judged and not applied where none is named.
+    """
     police = await world.officer("POLRI")
     await world.stores(police, await world.enrols(police))
     officer = await world.officer()
     await world.stores(officer, await world.enrols(officer))
-    own = await admin(world, "pengawas", role)
-    page = await found(own.at)
-    assert {entry.get("agency", entry.get("of_agency")) for entry in page["entries"]} == {"DPMPTSP@6472"}
-    ref = await citizen_of(own.at)
-    one = await found(own.at, citizen=ref)
-    assert {entry["agency"] for entry in one["entries"]} == {"DPMPTSP@6472"}
-    assert {"intake", "contact"} <= {entry["type"] for entry in one["entries"]}
-    stranger = await own.at.get(
-        ENTRIES, params={"assignment": ASSIGNMENT, "officer": await id_of(world, police)}
-    )
-    nobody = await own.at.get(
-        ENTRIES, params={"assignment": ASSIGNMENT, "officer": "off_01JD0000000000000000000000"}
-    )
-    assert told(stranger) == told(nobody) == (404, "BK-1022")
-    for agency in ("POLRI@6472", "TIDAKADA@6472"):
-        answer = await own.at.get(ENTRIES, params={"assignment": ASSIGNMENT, "agency": agency})
-        assert told(answer) == (403, "BK-1017")
-    entry = await last(world)
-    assert (entry["type"], entry["result"]["reason"]) == ("audit", "audit_scope")
+    for role in ("supervisor", "dpo"):
+        own = await admin(world, f"pengawas.{role}", role)
+        page = await found(own.at)
+        assert {entry.get("agency", entry.get("of_agency")) for entry in page["entries"]} == {"DPMPTSP@6472"}
+        ref = await citizen_of(own.at)
+        one = await found(own.at, citizen=ref)
+        assert {entry["agency"] for entry in one["entries"]} == {"DPMPTSP@6472"}
+        assert {"intake", "contact"} <= {entry["type"] for entry in one["entries"]}
+        asked = [{"officer": await id_of(world, police)}, {"officer": f"off_{NOBODYS}"}]
+        answers = [await own.at.get(ENTRIES, params={"assignment": ASSIGNMENT, **one}) for one in asked]
+        assert [told(answer) for answer in answers] == [(404, "BK-1022")] * 2
+        for agency in ("POLRI@6472", "TIDAKADA@6472"):
+            answer = await own.at.get(ENTRIES, params={"assignment": ASSIGNMENT, "agency": agency})
+            assert told(answer) == (403, "BK-1017")
+        entry = await last(world)
+        assert (entry["type"], entry["result"]["reason"]) == ("audit", "audit_scope")
 
 
-@pytest.mark.parametrize("role", ["officer", "agency_admin", "operator", "site_admin"])
-async def test_who_may_not(world: World, role: str) -> None:
+async def test_who_may_not(world: World) -> None:
     """Who serves and who administers audits nobody; the refusal is an entry, and nothing was opened."""
     officer = await world.officer()
     await world.enrols(officer)
-    at = officer if role == "officer" else (await admin(world, "kepala", role)).at
-    answer = await at.get(ENTRIES, params={"assignment": ASSIGNMENT})
-    assert told(answer) == (403, "BK-1017")
-    entry = await last(world)
-    assert (entry["type"], entry["act"], entry["result"]["reason"]) == ("audit", "search", "role_missing")
-    typed = await at.post("/v1/audit/citizens", json={"nik": NIK, "assignment": ASSIGNMENT})
-    assert told(typed) == (403, "BK-1017")
+    others = [(await admin(world, f"kepala.{n}", role)).at for n, role in enumerate(NO_AUDITORS)]
+    for at in (officer, *others):
+        answer = await at.get(ENTRIES, params={"assignment": ASSIGNMENT})
+        assert told(answer) == (403, "BK-1017")
+        entry = await last(world)
+        assert (entry["type"], entry["act"], entry["result"]["reason"]) == ("audit", "search", "role_missing")
+        typed = await at.post("/v1/audit/citizens", json={"nik": NIK, "assignment": ASSIGNMENT})
+        assert told(typed) == (403, "BK-1017")
+        report = await at.get("/v1/reports/semester", params={"year": 2026, "half": 2})
+        assert told(report) == (403, "BK-1017")
 
 
 async def test_a_password_alone_audits_nobody(world: World) -> None:
@@ -230,26 +239,26 @@ async def test_the_hour_is_counted(world: World, auditor: Admin) -> None:
     assert (await last(world))["result"]["reason"] == "numbers_in_sequence"
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"assignment": ""},
-        {"assignment": NIK},
-        {"assignment": "=cmd()"},
-        {"officer": "petugas"},
-        {"citizen": NIK},
-        {"type": "DROP"},
-        {"allowed": "maybe"},
-        {"before": 0},
-        {"from": "2026-11-02T00:00:00"},
-        {"from": "2026-11-02T00:00:00+08:00", "to": "2026-11-01T00:00:00+08:00"},
-    ],
-)
-async def test_unfit_questions(world: World, auditor: Admin, wrong: dict[str, Any]) -> None:
+UNFIT: list[dict[str, Any]] = [
+    {"assignment": ""},
+    {"assignment": NIK},
+    {"assignment": "=cmd()"},
+    {"officer": "petugas"},
+    {"citizen": NIK},
+    {"type": "DROP"},
+    {"allowed": "maybe"},
+    {"before": 0},
+    {"from": "2026-11-02T00:00:00"},
+    {"from": "2026-11-02T00:00:00+08:00", "to": "2026-11-01T00:00:00+08:00"},
+]
+
+
+async def test_unfit_questions(world: World, auditor: Admin) -> None:
     """Refused before anything is looked at: no assignment, no look. A NIK typed into the wrong field is none."""
     before = await world.size()
-    answer = await auditor.at.get(ENTRIES, params={"assignment": ASSIGNMENT, **wrong})
-    assert told(answer) == (422, "BK-2001")
+    for wrong in UNFIT:
+        answer = await auditor.at.get(ENTRIES, params={"assignment": ASSIGNMENT, **wrong})
+        assert told(answer) == (422, "BK-2001"), wrong
     assert await world.size() == before
 
 
