@@ -175,6 +175,7 @@ KINDS: dict[str, Kind] = {
     "outcome": Kind(
         "How a delivery ended", EITHER, "officer client system", {"": "sent, aborted or unknown"}, "ticket consent doc outcome",
         {"agency": "known", "counter": "by an officer", "service": "known", "lawful_basis": "known", "document_type": "known", "bytes": "sent, aborted",
+         "release": "sent, aborted: index of the entry that let the bytes out",
          "source_sha256": "sent, aborted", "served_sha256": "of what left", "rendition": "a copy", "package": "several at once: how many"},
     ),
     "poison": Kind("An act that the database could not take", SITE, "system", {"": "refused"}, "", {"of": "its type"}),

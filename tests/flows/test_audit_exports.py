@@ -51,7 +51,7 @@ async def taken(by: Admin, approver: Admin, **more: Any) -> zipfile.ZipFile:
 
 def proven(archive: zipfile.ZipFile) -> dict[int, bytes]:
     """Index -> ``extra`` of each entry, after its proof was checked against the archive's one checkpoint; opened or not."""
-    verifiers = [NoteVerifier.from_vkey(line) for line in archive.read("log-vkeys").decode().split()]
+    verifiers = [NoteVerifier(line) for line in archive.read("log-vkeys").decode().split()]
     checkpoint = archive.read("checkpoint").decode()
     entries = {}
     for name in archive.namelist():

@@ -125,6 +125,7 @@ VALUES = {
     "officer_id": "off_01JD0000000000000000000000",
     "proposal_id": "pr_01JD0000000000000000000000",
     "destruction_id": "ds_01JD0000000000000000000000",
+    "export_id": "ax_01JD0000000000000000000000",
     "breach_id": "br_01JD0000000000000000000000",
     "subject_ref": "sbj_01JD0000000000000000000000",
     "agency_id": "DPMPTSP@6472",
