@@ -25,6 +25,7 @@ SLOWEST_BYTES_PER_S = 65_536
 REAPED_AFTER = timedelta(seconds=10)
 # A long delivery asks again whether the consent still lives: a withdrawal stops it within this time.
 RECHECK_PERIOD = timedelta(seconds=5)
+_SUFFIXES = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,11 @@ class Delivery:
     consent_id: str
     others: tuple[Trail, ...] = ()
     served_sha256: str | None = None
+
+
+def file_name(document_type: str, document_id: str, version: int, media_type: str) -> str:
+    """Of what is served: never a name that somebody sent (A44)."""
+    return f"{document_type}-{document_id}-{version}.{_SUFFIXES.get(media_type, 'bin')}"
 
 
 def limit_s(size: int) -> float:

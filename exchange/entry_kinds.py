@@ -235,7 +235,7 @@ KINDS: dict[str, Kind] = {
     "withdraw": Kind(
         "A consent is taken back; the recipient answers", EITHER, "citizen officer representative represented",
         {"": "taken back", "with_code": "at any counter, by the slip's code", "answer": "the recipient stopped, deleted or must keep", "look": "refused look"},
-        sometimes={"consent": "known", "lawful_basis": "taken back", "withdrawal": "allowed", "agency": "whose consent, or who recorded or answered",
+        sometimes={"consent": "known", "lawful_basis": "taken back", "withdrawal": "allowed", "consent_sha256": "taken back, allowed", "agency": "whose consent, or who recorded or answered",
                    "service": "known", "document_types": "taken back", "counter": "by an officer", "for_citizen": "at the counter",
                    "recipient": "with_code: whose consent it was", "answer": "answer", "article": "answer: which law wants it kept"},
     ),

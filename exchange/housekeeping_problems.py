@@ -1,5 +1,5 @@
-"""Problems of what is kept and for how long: the part of the catalogue that ``problems.py`` takes in (BK-305x, BK-404x, BK-405x), and of
-auditing it (BK-214x).
+"""Problems of what is kept and for how long (BK-305x, BK-404x), of bundles (BK-405x), of the public log, and of audits (BK-214x), for
+``problems.py``.
 """
 
 from __future__ import annotations
@@ -60,4 +60,13 @@ PROOF_PROBLEMS = (
        "Penyerahan itu gagal, atau tidak diketahui apa yang terkirim. Ambil dokumen sekali lagi, atau simpan tanda terima yang sudah Anda "
        "miliki.",
        "The delivery failed, or what left is not known. Fetch the paper again, or keep the receipt that you have."),
+)  # fmt: skip
+
+LOG_PROBLEMS = (
+    _p("BK-9007", 404, "Bukan alamat ubin catatan akses", "Not the address of a tile",
+       "Tulis alamat persis menurut C2SP tlog-tiles, misalnya /log/tile/0/x001/234 atau /log/tile/0/000.p/5.",
+       "Write the address exactly as C2SP tlog-tiles does, for example /log/tile/0/x001/234 or /log/tile/0/000.p/5."),
+    _p("BK-9008", 404, "Ubin ini belum diterbitkan", "The tile is not published",
+       "Ambil /log/checkpoint, dan hanya ubin dari sebanyak entri yang disebutnya; checkpoint maju sekali semenit.",
+       "Take /log/checkpoint, and only tiles of as many entries as it names; it advances once a minute."),
 )  # fmt: skip

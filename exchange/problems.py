@@ -11,6 +11,7 @@ from exchange.housekeeping_problems import (
     AUDIT_PROBLEMS,
     DESTROYING_PROBLEMS,
     KEEPING_PROBLEMS,
+    LOG_PROBLEMS,
     PROOF_PROBLEMS,
     SERVING_PROBLEMS,
 )
@@ -219,6 +220,7 @@ _ALL = (
     *AUDIT_PROBLEMS,
     *DESTROYING_PROBLEMS,
     *INTAKE_PROBLEMS,
+    *LOG_PROBLEMS,
 )  # fmt: skip
 
 PROBLEMS: dict[str, Problem] = {problem.code: problem for problem in _ALL}

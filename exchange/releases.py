@@ -159,11 +159,7 @@ async def resolved(
 
 def _told(place: Place) -> dict[str, Any]:
     """What the receipt will say of the paper: so it can be made again from the entry, whatever becomes of the row."""
-    return {
-        "sha256": place.sha256,
-        "size": place.size,
-        **told(place.provenance, place.taken_by),
-    }
+    return {"sha256": place.sha256, "size": place.size, **told(place.provenance, place.taken_by)}
 
 
 def _named(ticket: Ticket, document_id: str, version: int) -> TicketDocument | None:

@@ -48,7 +48,8 @@ async def as_zip(
         yield archive.whole(*file)
     if signed is not None:
         yield archive.whole("checkpoint", signed.note.encode())
-    behind, missing, count = first - 1, [], 0
+    missing: list[int] = []
+    behind, count = first - 1, 0
     while signed is not None:
         async with database.reading() as reading:
             entries = await following(reading, trail, behind, ENTRIES_A_LOOK, last)
@@ -61,7 +62,8 @@ async def as_zip(
         if len(entries) < ENTRIES_A_LOOK:
             break
     gone = ", ".join(map(str, missing[:GAPS_NAMED])) or "-"
-    text = readme("entries", site=site, count=count, first=first, last=last, missing=gone)
+    ends = {"first": first, "last": last} if numbers else {"first": "-", "last": "-"}
+    text = readme("entries", site=site, count=count, missing=gone, **ends)
     yield archive.whole("README", text) + archive.ends()
 
 

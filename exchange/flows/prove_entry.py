@@ -21,10 +21,10 @@ from auth.verdict import AccessRefused, Refused, Verdict
 from exchange.acts import caller_details, may_look, refusal
 from exchange.bundles import Bundle, Files, Keys, entry_files, origin_of, proofs_of, readme
 from exchange.copies import Copies
+from exchange.deliveries import file_name
 from exchange.delivery_receipt import item_of, made_again, receipt_id
 from exchange.provenance import told
 from exchange.revisions import claims_of, revisions_of, sha256_of
-from exchange.sending import file_name
 from storage.consents import consent_by_id
 from storage.database import Database, Reading
 from storage.documents import DocumentVersion, version_row

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
 from fastapi.responses import JSONResponse
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1", tags=["Proofs"])
 
 Asker = Annotated[Caller, Depends(officer_or_machine("tickets.issue", PROVE))]
 RETRY_AFTER_S = 1
-_RESPONSES = {
+_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {"application/zip": {}},
         "description": "A ZIP archive; its README tells how to check it",
