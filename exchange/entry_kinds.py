@@ -204,14 +204,14 @@ KINDS: dict[str, Kind] = {
         {"counter": "where it was asked", "recording": "assisted", "recorded_by": "assisted", "witness": "assisted", "slip_sha256": "assisted"},
     ),
     "release": Kind(
-        "Bytes of a paper were let out, or refused", EITHER, "officer client", {"": "let out"},
+        "Bytes of a paper were let out, or refused", EITHER, "officer client", {"": "let out", "proof": "refused: the proof of a delivery"},
         "agency service lawful_basis consent ticket document_type doc",
-        {"counter": "by an officer", "rendition": "a copy", "package": "several at once: how many", "scope": "refused: the machine's scope"},
+        {"counter": "by an officer", "rendition": "a copy", "package": "several at once: how many", "scope": "refused: the machine's scope", "receipt": "proof"},
     ),
     "request": Kind(
         "Consent was asked for", EITHER, "officer client",
         {"": "by link or counter", "notice": "none is needed by law, and the citizen is told", "look": "refused look at a request", "assist": "refused at the door",
-         "slip": "refused look at a slip", "record_assisted": "recorded without a phone", "confirm_assisted": "refused confirmation", "discard_assisted": "the recording was thrown away"},
+         "slip": "refused look at a slip", "proof": "refused: the proof of a consent", "record_assisted": "recorded without a phone", "confirm_assisted": "refused confirmation", "discard_assisted": "the recording was thrown away"},
         "agency", _BY_AGENCY | {
             "service": "known", "lawful_basis": "known", "request": "known", "request_sha256": "asked", "document_types": "asked", "mode": "asked",
             "mode_reason": "why at the counter", "legal_reference": "notice", "consent": "notice", "consent_sha256": "notice", "recording": "assisted",

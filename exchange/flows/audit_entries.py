@@ -86,6 +86,7 @@ async def search(
     limits: Limits,
     before: int | None,
     now: datetime,
+    page: int | None = None,
 ) -> Found:
     """Raises ``AccessRefused``. ``before`` is the ``next`` of the page before."""
     wanted = within_reach(wanted, by)
@@ -96,8 +97,8 @@ async def search(
         return shown_entry(index, event, subject_ref, lambda ref: keyring.pseudonym(by.agency_id, ref))
 
     if trail is not None:
-        return await _of_citizen(database, trail, wanted, before, shown)
-    return await _of_everybody(database, keyring, wanted, before, shown)
+        return await _of_citizen(database, trail, wanted, before, shown, page or PAGE)
+    return await _of_everybody(database, keyring, wanted, before, shown, page or PAGE)
 
 
 async def own_acts(
@@ -130,21 +131,21 @@ async def own_acts(
     def shown(index: int, event: Mapping[str, Any], subject_ref: str) -> dict[str, Any]:
         return shown_entry(index, event, subject_ref, lambda ref: keyring.pseudonym(by.agency_id, ref))
 
-    return await _of_everybody(database, keyring, own, before, shown)
+    return await _of_everybody(database, keyring, own, before, shown, PAGE)
 
 
 Shown = Callable[[int, Mapping[str, Any], str], dict[str, Any]]
 
 
 async def _of_citizen(
-    database: Database, trail: Trail, wanted: Wanted, before: int | None, shown: Shown
+    database: Database, trail: Trail, wanted: Wanted, before: int | None, shown: Shown, page: int
 ) -> Found:
     async with database.reading() as reading:
         found = await selected(
             reading,
             trail,
             wanted.meets,
-            limit=PAGE,
+            limit=page,
             look=LOOK,
             before=before,
             since=wanted.from_at,
@@ -156,7 +157,7 @@ async def _of_citizen(
 
 
 async def _of_everybody(
-    database: Database, keyring: Keyring, wanted: Wanted, before: int | None, shown: Shown
+    database: Database, keyring: Keyring, wanted: Wanted, before: int | None, shown: Shown, page: int
 ) -> Found:
     async with database.reading() as reading:
         log = await log_end(reading)
@@ -168,7 +169,7 @@ async def _of_everybody(
         for entry in window.entries:
             if _in_time(entry, wanted) and wanted.meets(entry.event):
                 found.append(shown(entry.index, entry.event, entry.subject_ref))
-            if len(found) == PAGE:
+            if len(found) == page:
                 return Found(found, entry.index if entry.index > first else None, erased, log)
         looked += window.end - window.first
         erased += window.erased
