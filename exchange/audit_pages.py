@@ -31,7 +31,7 @@ _FITS: dict[str, TypeAdapter[str]] = {
 }
 
 
-def unfit(form: Mapping[str, str]) -> str | None:
+def wrong_field(form: Mapping[str, str]) -> str | None:
     """The first field whose text is none; empty fields but the assignment are fit."""
     for name, kind in _FITS.items():
         if form[name] or name == "assignment":

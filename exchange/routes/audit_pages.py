@@ -14,7 +14,7 @@ from auth.callers import Officer, csrf_of, same_text
 from auth.verdict import AccessRefused
 from exchange import sessions
 from exchange.answers import limits_of, page, site_of
-from exchange.audit_pages import FIELDS, find_page, found_page, told, unfit, wanted_of
+from exchange.audit_pages import FIELDS, find_page, found_page, told, wrong_field, wanted_of
 from exchange.deps import (
     Browser,
     CitizenBrowser,
@@ -83,7 +83,7 @@ async def use_audit(
         if step in {"approve", "reject"}:
             return await _decided(parts, officer, export, approve=step == "approve")
         form["citizen"] = await _citizen(parts, officer, form, str(typed.get("nik", ""))[:40])
-        if unfit(form) is not None:
+        if wrong_field(form) is not None:
             return await _form(parts, browser, officer, own, form, "BK-2001")
         return await _found(parts, browser, officer, own, form, before, ask=step == "export")
     except AccessRefused as refused:
@@ -139,7 +139,7 @@ async def _decided(parts: Parts, officer: Officer, export_id: str, *, approve: b
 
 async def _citizen(parts: Parts, officer: Officer, form: Mapping[str, str], typed: str) -> str:
     """The reference of whose NIK was typed; finding it is an entry. Raises ``AccessRefused`` and ``NumberError``."""
-    if not typed.strip() or unfit(form) is not None:
+    if not typed.strip() or wrong_field(form) is not None:
         return form["citizen"]
     now = clock()
     nik = parse_nik(typed, birth_date=None, today=today_at(parts.zone))

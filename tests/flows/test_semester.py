@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import csv
+import io
 import itertools
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +28,8 @@ from exchange.semester import (
     semester_rows,
     small_groups,
 )
+from tests.commands import berkas
+from tests.flows.replicas import environment_of
 from tests.flows.test_administration import Admin, admin, last, told
 from tests.flows.test_audit import auditor
 from tests.world import NIK, OTHER_NIK, OfficerAt, World
@@ -205,3 +211,31 @@ async def test_reports_that_are_refused(
     large = await own.at.get(REPORT, params={"year": year, "half": half})
     assert told(large) == (409, "BK-2143")
     assert (await last(world))["result"]["reason"] == "period_too_large"
+
+
+async def test_the_report_from_the_command_line(world: World, tmp_path: Path) -> None:
+    """The same numbers in four forms, all at the size of the first; on standard error how far it is; an agency that is not there is one sentence."""
+    officer = await world.officer()
+    await world.stores(officer, await world.enrols(officer))
+    now = clock() + timedelta(hours=8)
+    asked = ["--agency", AGENCY, "--year", str(now.year), "--half", "1" if now.month < 7 else "2"]
+    environment = environment_of(world, 1)
+
+    async def ran(*more: str, code: int = 0) -> str:
+        done = await asyncio.to_thread(
+            berkas, "report", "semester", *asked, *more, env=environment, cwd=tmp_path
+        )
+        assert done.returncode == code, done.stderr
+        return done.stdout if code == 0 else done.stderr
+
+    told_ = json.loads(await ran("--json"))
+    assert told_["by_service"] == {}
+    assert told_["allowed_by_type"]["intake"] == 1
+    again = ["--log-size", str(told_["log"]["size"])]
+    rows = list(csv.reader(io.StringIO(await ran("--csv", *again))))
+    assert [tuple(row) for row in rows] == semester_rows(told_)
+    plain = await ran(*again, "--open", "--pdf", str(tmp_path / "laporan.pdf"), "--csv")
+    assert "citizens,reached,< 10" in plain
+    assert (tmp_path / "laporan.pdf").read_bytes().startswith(b"%PDF")
+    asked[1] = "TIDAKADA@6472"
+    assert "BK-1009" in await ran(code=1)
