@@ -71,6 +71,7 @@ async def test_a_stamped_picture_from_ticket_to_verification(world: World) -> No
         "etag": f'"{served}"',
         "accept-ranges": "bytes",
         "content-disposition": f'attachment; filename="{name}"',
+        "link": f'</v1/receipts/{receipt_of(answer)["jti"]}/bundle>; rel="describedby"',
     }
     told = receipt_of(answer)["doc"]
     assert (told["source_sha256"], told["served_sha256"], told["rendition"]) == (source, served, "stamped")

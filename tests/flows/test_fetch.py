@@ -251,7 +251,7 @@ async def test_the_short_way_and_the_long_way_answer_alike(
 
 def _alike(answer: httpx.Response) -> tuple[object, ...]:
     """Status, headers and problem, without what every answer has for itself."""
-    own = {"x-request-id", "date", "berkas-receipt", "content-length"}
+    own = {"x-request-id", "date", "berkas-receipt", "link", "content-length"}
     headers = {name: value for name, value in answer.headers.items() if name not in own}
     problem = {} if answer.is_success else {k: v for k, v in answer.json().items() if k != "request_id"}
     return answer.status_code, headers, problem

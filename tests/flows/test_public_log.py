@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import subprocess
+import sys
 from collections.abc import Sequence
+from typing import Any
 
 import httpx
 
@@ -11,6 +15,7 @@ from storage.ledger.checkpoint import note_of
 from storage.ledger.merkle import leaf_hash
 from storage.ledger.tiles import Tile
 from tests.conftest import PostgresServer
+from tests.rules.house import ROOT
 from tests.storage.bulk_log import grow, size_of, vector_entry
 from tests.storage.test_proofs import damaged
 from tests.world import World
@@ -38,7 +43,7 @@ async def _tile(world: World, path: str, **headers: str) -> httpx.Response:
     return await world.client.get(f"/log/tile/{path}", headers=headers)
 
 
-def _problem(answer: httpx.Response) -> dict[str, str]:
+def _problem(answer: httpx.Response) -> dict[str, Any]:
     """Without what differs from one request to the next."""
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["cache-control"] == "no-store, private"
@@ -129,6 +134,19 @@ async def test_one_address_for_one_tile(world: World) -> None:
         problem = _problem(await _tile(world, path))
         assert (problem["code"], problem["status"]) == ("BK-9007", 404), path
         assert "tlog-tiles" in problem["detail"]
+
+
+async def test_the_readmes_check(world: World) -> None:
+    """The program that the README shows, run as a stranger would, over more than one tile; and once on a log in which one byte is another."""
+    await _published_below_live(world)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = readme.partition("test_public_log.py runs the next block -->\n```python\n")[2].partition("```")[0]
+    checking = [sys.executable, "-c", block, world.origin]
+    told = await asyncio.to_thread(subprocess.run, checking, capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stdout) == (0, f"{world.parts.log_origin} {PUBLISHED} whole\n"), told.stderr
+    checking[2] = block.replace("bundle[2 : 2 + length]", "bundle[2 : 1 + length] + b'x'")
+    told = await asyncio.to_thread(subprocess.run, checking, capture_output=True, text=True, check=False)
+    assert (told.returncode, "NOT WHOLE" in told.stdout) == (3, True)
 
 
 async def test_an_empty_log(world: World, database_url: str, postgres: PostgresServer) -> None:

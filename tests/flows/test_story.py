@@ -75,6 +75,7 @@ async def _whole_answer(world: World, headers: object, content: bytes) -> None:
     receipt = kept.pop("berkas-receipt")
     kept.pop("date")
     kept.pop("x-request-id")
+    link = kept.pop("link")
     disposition = kept.pop("content-disposition")
     assert disposition.startswith('attachment; filename="KTP-d_')
     assert kept == {
@@ -96,6 +97,7 @@ async def _whole_answer(world: World, headers: object, content: bytes) -> None:
     import json
 
     told = json.loads(claims)
+    assert link == f'</v1/receipts/{told["jti"]}/bundle>; rel="describedby"'
     assert told["doc"]["served_sha256"] == digest.hexdigest()
     async with world.parts.database.transaction() as transaction:
         entry = await transaction.raw.fetchval(

@@ -144,6 +144,7 @@ VALUES = {
     "subject_ref": "sbj_01JD0000000000000000000000",
     "agency_id": "DPMPTSP@6472",
     "version": "1",
+    "path": "0/0",
 }
 METHODS = {"get", "put", "post", "delete", "patch", "head", "options", "trace"}
 
