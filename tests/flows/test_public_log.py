@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import httpx
+import pytest
 
 from storage.ledger.checkpoint import note_of
 from storage.ledger.merkle import leaf_hash
@@ -158,12 +159,15 @@ async def test_an_empty_log(world: World, database_url: str, postgres: PostgresS
 
 
 async def test_a_tile_that_is_not_whole_is_not_served(
-    world: World, database_url: str, postgres: PostgresServer
+    world: World, database_url: str, postgres: PostgresServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A row of the log is gone. Wrong version: what is left of the tile, with a year's permission to keep it."""
+    """A row of the log is gone: whoever operates it is told. Wrong version: what is left of the tile, with a year's permission to keep it."""
     await _published_below_live(world)
     await damaged(database_url, postgres, "DELETE FROM log_entry WHERE idx = 100")
     await damaged(database_url, postgres, "DELETE FROM log_node WHERE level = 8 AND idx = 0")
     for path in ("0/000", "0/000.p/101", "entries/000", "1/000.p/1"):
         assert _problem(await _tile(world, path))["code"] == "BK-9001", path
+        told = [record.levelname for record in caplog.records if "log is not whole" in record.getMessage()]
+        assert told == ["ERROR"], path
+        caplog.clear()
     assert (await _tile(world, "0/000.p/100")).status_code == 200

@@ -26,6 +26,7 @@ NOT_IN_THE_TABLE = {
     "ShareRefused": "caught by root_parts, which the command line asks",
     "SettingsRefused": "settings are read at start",
     "CheckpointRefused": "checkpoints are opened by verify",
+    "ProofRefused": "proof files are read by whoever verifies",
     "BackupRefused": "backups are made and given back by the command line",
     "DumpFailed": "backups are made and given back by the command line",
     "ManifestRefused": "read by the command line alone",
