@@ -14,7 +14,7 @@ from auth.callers import Officer, csrf_of, same_text
 from auth.verdict import AccessRefused
 from exchange import sessions
 from exchange.answers import limits_of, page, site_of
-from exchange.audit_pages import FIELDS, find_page, found_page, told, wrong_field, wanted_of
+from exchange.audit_pages import FIELDS, find_page, found_page, told, wanted_of, wrong_field
 from exchange.deps import (
     Browser,
     CitizenBrowser,
