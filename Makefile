@@ -9,7 +9,7 @@ LOCK = $(UV) pip compile --quiet --universal --generate-hashes --python-version 
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra oidc pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help lock check fmt messages test bench fuzz timing history store-chaos stack minio launcher-check environment
+.PHONY: help lock check fmt messages entries test bench fuzz timing history store-chaos stack minio launcher-check environment
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ fmt: environment ## format the code and repair what the linter can
 
 messages: environment ## gather new sentences of the pages for translation; then translate what is empty in exchange/pages/locale
 	$(PY) -m tests.pages.gather
+
+entries: environment ## write deploy/ledger-entries.md from the table of entry types
+	$(PY) -m tests.entries
 
 test: ## the whole suite, as ./berkas test runs it
 	./berkas test

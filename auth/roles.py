@@ -28,16 +28,18 @@ DESTROY = "destroy"
 """Approve, as the second person, that papers are destroyed whose time is over (UU 43/2009, UU 27/2022 art. 44)."""
 BREACH = "breach"
 """Keep the breach register, find whom a breach touched, and tell them."""
+AUDIT = "audit"
+"""Find and filter the ledger's entries, and export them as evidence: acts, never papers."""
 GOVERN = "govern"
 """Agencies, and whoever is put over the whole site."""
 
 # Who administers reads nobody's papers, and who reads papers administers nothing.
 ROLES: dict[str, frozenset[str]] = {
     "officer": frozenset({SERVE, WITHDRAW, PROVE}),
-    "supervisor": frozenset({SERVE, WITHDRAW, PROVE, OVERSEE, UNLOCK, CONFIRM}),
+    "supervisor": frozenset({SERVE, WITHDRAW, PROVE, OVERSEE, UNLOCK, CONFIRM, AUDIT}),
     "agency_admin": frozenset({OVERSEE, UNLOCK, STAFF, CONFIRM, STOP, INSPECT, DESTROY}),
-    "dpo": frozenset({WITHDRAW, PROVE, RESOLVE, OVERSEE, INSPECT, BREACH, DESTROY}),
-    "auditor": frozenset({OVERSEE, INSPECT}),
+    "dpo": frozenset({WITHDRAW, PROVE, RESOLVE, OVERSEE, INSPECT, BREACH, DESTROY, AUDIT}),
+    "auditor": frozenset({OVERSEE, INSPECT, AUDIT}),
     "operator": frozenset({OVERSEE, UNLOCK, STOP}),
     "site_admin": frozenset({OVERSEE, UNLOCK, STAFF, CONFIRM, STOP, INSPECT, GOVERN, BREACH}),
 }

@@ -98,7 +98,7 @@ async def administer(
     keyring: Keyring,
     appender: Appender,
     kind: str,
-    details: Mapping[str, str],
+    details: Mapping[str, Any],
     load: Sequence[Need],
     judge: Callable[[Facts, datetime], Verdict],
     apply: Callable[[Facts, datetime, Verdict], None],
@@ -128,7 +128,7 @@ async def administer(
             judge=judged,
             apply=apply,
             events=lambda _facts, _now, _verdict: [
-                Event(kind, trail, actor, {**({"agency": by.agency_id} if by else {}), **details})
+                Event(kind, trail, actor, {**(caller_details(by) if by else {}), **details})
             ],
         )
     )
@@ -171,7 +171,7 @@ async def change_own_account(
             ),
             apply=apply,
             events=lambda _facts, _now, _verdict: [
-                Event("officer", trail, officer.actor, {"agency": officer.agency_id, **details})
+                Event("officer", trail, officer.actor, caller_details(officer, **details))
             ],
         )
     )

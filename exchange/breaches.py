@@ -14,7 +14,7 @@ from auth.callers import Officer
 from auth.grants import first_refusal
 from auth.roles import BREACH, judge_strong
 from auth.verdict import AccessRefused, Verdict
-from exchange.acts import caller_needs, judged_caller
+from exchange.acts import caller_details, caller_needs, judged_caller
 from storage.agencies import OFFICERS, SESSIONS
 from storage.breaches import BREACHES, Breach, breach_by_id
 from storage.database import Database
@@ -78,7 +78,7 @@ def may_keep(facts: Facts, by: Officer, now: datetime) -> Verdict:
 
 
 def breach_event(trail: Trail, by: Officer, act: str, breach_id: str) -> Event:
-    return Event("breach", trail, by.actor, {"agency": by.agency_id, "act": act, "breach": breach_id})
+    return Event("breach", trail, by.actor, caller_details(by, act=act, breach=breach_id))
 
 
 async def touched(keyring: Keyring, breach: Breach, rows: Sequence[Any]) -> tuple[list[Touched], int]:

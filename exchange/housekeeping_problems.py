@@ -1,4 +1,6 @@
-"""Problems of what is kept and for how long (BK-305x, BK-404x), of bundles (BK-405x) and of the public log, for ``problems.py``."""
+"""Problems of what is kept and for how long (BK-305x, BK-404x), of bundles (BK-405x), of the public log, and of audits (BK-214x), for
+``problems.py``.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +35,19 @@ SERVING_PROBLEMS = (
     _p("BK-4041", 409, "Salinan tersimpan rusak", "The stored copy is damaged",
        "Pindai ulang dokumen, atau mintalah operator memulihkannya (`berkas fsck`).",
        "Scan the paper again, or have the operator restore it (`berkas fsck`)."),
+)  # fmt: skip
+
+AUDIT_PROBLEMS = (
+    _p("BK-2141", 404, "Permintaan bukti tidak dikenal", "Unknown request for evidence",
+       "Periksa nomor permintaan bukti.", "Check the id of the request for evidence."),
+    _p("BK-2142", 409, "Permintaan bukti sudah diputuskan atau lewat waktu", "The request for evidence is decided or too old",
+       "Bukti diambil oleh yang meminta, dalam 24 jam setelah orang kedua menyetujui. Ajukan permintaan baru.",
+       "Who asked takes it within 24 hours of a second person's approval. Ask anew."),
+    _p("BK-2143", 409, "Kurun waktu memuat terlalu banyak catatan", "The period holds too many entries",
+       "Persempit from dan to; laporan semester besar dibuat operator dengan `berkas report semester`.",
+       "Narrow from and to; a large semester report is made by the operator with `berkas report semester`."),
+    _p("BK-2144", 422, "Semester belum dimulai", "The semester has not begun",
+       "Periksa year dan half.", "Check year and half."),
 )  # fmt: skip
 
 PROOF_PROBLEMS = (

@@ -15,7 +15,15 @@ from exchange.family import linked, trails_of
 from storage.agencies import OFFICERS
 from storage.clients import CLIENTS
 from storage.database import Database
-from storage.documents import NAMED, VERSIONS, DocumentVersion, NamedPerson, newest_ready, version_row
+from storage.documents import (
+    NAMED,
+    VERSIONS,
+    DocumentVersion,
+    NamedPerson,
+    newest_ready,
+    told_doc,
+    version_row,
+)
 from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Need
 from storage.ledger.work import Event, Trail, Work
@@ -74,7 +82,7 @@ class OwnPaper:
             self.caller,
             act=act,
             document_type=self.copy.type if self.copy else None,
-            doc={"id": self.copy.document_id, "ver": self.copy.version} if self.copy else None,
+            doc=told_doc(self.copy) if self.copy else None,
             **members,
         )
         own = Event("intake", self.trail, self.caller.actor, details)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from exchange.consent_problems import CONSENT_PROBLEMS
 from exchange.housekeeping_problems import (
+    AUDIT_PROBLEMS,
     DESTROYING_PROBLEMS,
     KEEPING_PROBLEMS,
     LOG_PROBLEMS,
@@ -216,6 +217,7 @@ _ALL = (
     _p("BK-9006", 400, "Permintaan tidak dapat dibaca", "Bad request",
        "Periksa bentuk permintaan.", "Check the request."),
     *CONSENT_PROBLEMS,
+    *AUDIT_PROBLEMS,
     *DESTROYING_PROBLEMS,
     *INTAKE_PROBLEMS,
     *LOG_PROBLEMS,

@@ -16,7 +16,7 @@ from datetime import datetime
 from auth.grants import judge_examined
 from auth.verdict import Verdict
 from storage.database import Database
-from storage.documents import CAME_IN, VERSIONS, DocumentVersion, version_row
+from storage.documents import CAME_IN, VERSIONS, DocumentVersion, told_doc, version_row
 from storage.errors import DocumentMissing, KeyMissing, SealBroken, StorageError
 from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Need
@@ -162,7 +162,7 @@ def _event(row: DocumentVersion, trail: Trail, act: str, found_by: str, **member
         "act": act,
         "found_by": found_by,
         "document_type": row.type,
-        "doc": {"id": row.document_id, "ver": row.version},
+        "doc": told_doc(row),
         **members,
     }
     return Event("quarantine", trail, "system", details)

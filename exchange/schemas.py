@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 _ULID = "[0-9A-HJKMNP-TV-Z]{26}"
 # As this agency knows the citizen: pairwise (D10).
@@ -25,6 +25,24 @@ VoidId = Annotated[str, StringConstraints(pattern=f"^vo_{_ULID}$")]
 DestructionId = Annotated[str, StringConstraints(pattern=f"^ds_{_ULID}$")]
 ReceiptId = Annotated[str, StringConstraints(pattern=f"^r_{_ULID}$")]
 ConsentId = Annotated[str, StringConstraints(pattern=f"^c_{_ULID}$")]
+AuditExportId = Annotated[str, StringConstraints(pattern=f"^ax_{_ULID}$")]
+EntryType = Annotated[str, StringConstraints(pattern=r"^[a-z]{1,20}$")]
+
+
+def _no_personal_number(value: str) -> str:
+    """It stands in an address: a NIK that was typed into the wrong field is refused."""
+    if sum(character.isdigit() for character in value) > _MOST_DIGITS:
+        raise ValueError("too many digits for the number of a letter")
+    return value
+
+
+_MOST_DIGITS = 15
+# The number of the letter that orders an audit (surat tugas).
+Assignment = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ./_-]{2,79}$", strip_whitespace=True),
+    AfterValidator(_no_personal_number),
+]
 
 # Conditions of the catalogue, answered; and who else takes part: references by role.
 Answers = Annotated[dict[Annotated[str, Field(max_length=40)], bool], Field(max_length=60)]

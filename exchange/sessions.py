@@ -140,7 +140,12 @@ async def sign_out(keyring: Keyring, appender: Appender, *, officer: Officer) ->
             judge=lambda _facts, _now: ALLOWED,
             apply=apply,
             events=lambda _facts, _now, _verdict: [
-                Event("officer", trail, officer.actor, {"act": "sign_out", "agency": officer.agency_id})
+                Event(
+                    "officer",
+                    trail,
+                    officer.actor,
+                    {"act": "sign_out", "agency": officer.agency_id, "counter": officer.counter},
+                )
             ],
         )
     )

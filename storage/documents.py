@@ -146,6 +146,11 @@ VERSIONS = FactTable(
 sa.Index("ix_document_version_shard", sa.func.left(VERSIONS.table.c.object_key, 2))
 
 
+def told_doc(version: DocumentVersion) -> dict[str, str | int]:
+    """Which copy an entry is about: its place, and what it is."""
+    return {"id": version.document_id, "ver": version.version, "sha256": version.sha256}
+
+
 def version_id(document_id: str, version: int) -> str:
     return f"{document_id}/{version}"
 

@@ -12,6 +12,7 @@ from storage import (
     administration,
     agencies,
     assistance,
+    audit_exports,
     breaches,
     citizen_keys,
     clients,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 TABLES = (
     administration,
     agencies,
+    audit_exports,
     breaches,
     assistance,
     citizen_keys,
@@ -63,7 +65,7 @@ TABLES = (
     reopening,
 )
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0034"
+HEAD = "0039"
 """The newest revision. Stated here, and compared with the files by a test, so that a start that has nothing to migrate
 does not load Alembic (0.9 s)."""
 

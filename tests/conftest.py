@@ -23,6 +23,7 @@ from storage import schema
 from storage.database import Database
 from tests.databases import Databases
 from tests.deploy.nginx import nginx_here
+from tests.entries import entries_wire
 from tests.key_holders import bao_binary, softhsm_module
 from tests.message_wire import message_wire
 from tests.record_schema import record_schema
@@ -31,7 +32,7 @@ from tests.sumdb import sumdb_leg
 from tests.tripwire import log_tripwire
 from tests.world import World, running_world
 
-__all__ = ["log_tripwire", "message_wire", "record_schema"]
+__all__ = ["entries_wire", "log_tripwire", "message_wire", "record_schema"]
 
 # A shell starts what it puts in the background with SIGINT ignored, and so would be every process that the tests start.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

@@ -18,6 +18,7 @@ from exchange.cli import (
     imports,
     keys,
     prepare,
+    reports,
     run,
     sandbox,
     setup,
@@ -39,6 +40,7 @@ app.add_typer(clients.client_app, name="client")
 app.add_typer(grounds.app, name="ground")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="log")
+app.add_typer(reports.app, name="report")
 app.add_typer(backup.app, name="backup")
 app.add_typer(imports.app, name="import")
 app.add_typer(sandbox.app, name="sandbox")

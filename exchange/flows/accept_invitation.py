@@ -77,7 +77,7 @@ async def accept(
                     "officer",
                     trail,
                     f"officer:{officer.id}",
-                    {"act": "choose_password", "agency": officer.agency_id},
+                    {"act": "choose_password", "agency": officer.agency_id, "counter": officer.counter},
                 )
             ],
         )

@@ -6,16 +6,15 @@ file, and the citizen knows them. Files of papers are not part of it: what is to
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from datetime import date, datetime
 from typing import Any
 
 from auth.verdict import Verdict
 from exchange.citizen import Holder, actor_of, by_needs, counted_as, judged_by
 from exchange.requirements.numbers import mask_email, mask_nik, mask_phone
+from exchange.spreadsheets import csv_line
 from storage.consents import ITEMS, Consent, consents_of
 from storage.database import Database, Reading
 from storage.documents import VERSIONS, DocumentVersion
@@ -32,8 +31,6 @@ ENTRIES_A_LOOK = 200
 COLUMNS = (
     "no", "t", "type", "act", "agency", "counter", "actor", "document_types", "service", "lawful_basis", "consent", "allowed", "reason",
 )  # fmt: skip
-# A spreadsheet takes what begins like this for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def announce(keyring: Keyring, appender: Appender, *, by: Holder, form: str) -> None:
@@ -92,11 +89,11 @@ async def as_json(
 async def as_csv(database: Database, keyring: Keyring, *, subject_ref: str) -> AsyncIterator[bytes]:
     """RFC 4180, UTF-8; newest first."""
     trail = await keyring.trail(subject_ref)
-    yield _line(COLUMNS)
+    yield csv_line(COLUMNS)
     async for number, body in _entries(database, trail):
         result = body["result"]
         types = body.get("document_types") or body.get("granted") or [body.get("document_type") or ""]
-        yield _line(
+        yield csv_line(
             [
                 str(number),
                 *(str(body.get(name, "")) for name in ("t", "type", "act", "agency", "counter", "actor")),
@@ -119,12 +116,6 @@ async def _entries(database: Database, trail: Trail) -> AsyncIterator[tuple[int,
         if len(events) < ENTRIES_A_LOOK:
             return
         before = events[-1][1]["subject_seq"]
-
-
-def _line(cells: Iterable[str]) -> bytes:
-    written = io.StringIO()
-    csv.writer(written).writerow([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells])
-    return written.getvalue().encode()
 
 
 async def _holder(reading: Reading, keyring: Keyring, subject_ref: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from exchange.family import linked, trail_needs, trails_of
 from exchange.limits import Limits, Reach
 from storage.consents import CONSENTS, ITEMS, consent_by_id, items_of
 from storage.database import Database, Reading
-from storage.documents import VERSIONS, DocumentVersion, current
+from storage.documents import VERSIONS, DocumentVersion, current, told_doc
 from storage.ids import new_id
 from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Need
@@ -119,7 +119,7 @@ async def issue(
             consent=consent_id,
             ticket=ticket_id,
             document_types=[version.type for version in versions],
-            docs=[{"id": version.document_id, "ver": version.version} for version in versions],
+            docs=[told_doc(version) for version in versions],
         )
         event = Event("ticket", trail, caller.actor, details)
         return [event, *(told for one in others for told in _linked(event, one, versions))]

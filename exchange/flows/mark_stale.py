@@ -21,7 +21,7 @@ from exchange.limits import Limits, Reach
 from exchange.requirements.catalogue import Catalogue
 from exchange.requirements.papers import stale_types
 from storage.database import Database
-from storage.documents import DISPUTED, VERSIONS, DocumentVersion
+from storage.documents import DISPUTED, VERSIONS, DocumentVersion, told_doc
 from storage.errors import KeyMissing
 from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Need
@@ -116,7 +116,7 @@ async def mark(
         )
         if verdict.allowed:
             details["document_types"] = sorted({row.type for row in flagged})
-            details["docs"] = [{"id": row.document_id, "ver": row.version} for row in flagged]
+            details["docs"] = [told_doc(row) for row in flagged]
         return [Event("intake", trail, by.actor, details)]
 
     settled = await appender.submit(

@@ -128,7 +128,13 @@ async def _tried(
             facts.put(PASSKEYS, replace(current, sign_count=shown.sign_count, used=used))
         admit(facts, row, session_id, now, strong=True)
 
-    details = {"act": act, "way": "passkey", "passkey": credential_id, "agency": row.agency_id}
+    details = {
+        "act": act,
+        "way": "passkey",
+        "passkey": credential_id,
+        "agency": row.agency_id,
+        "counter": row.counter,
+    }
     settled = await appender.submit(
         Work(
             kind="officer",

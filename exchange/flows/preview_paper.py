@@ -18,7 +18,7 @@ from exchange.quarantine import DAMAGED, suspect
 from exchange.representation import decision_needs, judge_still, pinned, represented, told_to_both
 from storage.consents import CHALLENGES, REQUESTS, ConsentRequest
 from storage.database import Database
-from storage.documents import VERSIONS
+from storage.documents import VERSIONS, told_doc
 from storage.errors import KeyMissing
 from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Need
@@ -73,7 +73,7 @@ async def preview(
             "service": request.service,
             "request": request.id,
             "document_type": item.type,
-            "doc": {"id": version.document_id, "ver": version.version, "sha256": version.sha256},
+            "doc": told_doc(version),
         }
         event = Event("preview", trail, "citizen", details)
         return told_to_both(event, decider, request.relation, pinned(request))

@@ -143,7 +143,12 @@ async def _tried(
             apply=apply,
             apply_refused=count,
             events=lambda _facts, _now, _verdict: [
-                Event("officer", trail, f"officer:{row.id}", {"act": act, "agency": row.agency_id})
+                Event(
+                    "officer",
+                    trail,
+                    f"officer:{row.id}",
+                    {"act": act, "agency": row.agency_id, "counter": row.counter},
+                )
             ],
         )
     )

@@ -9,10 +9,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import cycle
 from random import sample
+from typing import Any
 
 from auth.verdict import ALLOWED, Verdict
 from exchange.family import linked, trail_needs, trails_of
 from storage.clients import forget_used
+from storage.consents import consent_by_id
 from storage.database import Database
 from storage.documents import (
     GIVEN_UP,
@@ -21,6 +23,7 @@ from storage.documents import (
     end_intake,
     finished_intakes,
     forgotten_intakes,
+    told_doc,
     version_row,
 )
 from storage.errors import KeyMissing, StorageError
@@ -71,6 +74,7 @@ async def _close(database: Database, keyring: Keyring, appender: Appender, use: 
         trail = keyring.site_trail()
     async with database.reading() as reading:
         paper = await version_row(reading, use.document_id, use.version)
+        consent = await consent_by_id(reading, use.consent_id)
     others = await trails_of(keyring, paper.subjects.split()) if paper else ()
 
     def apply(facts: Facts, _now: datetime, _verdict: Verdict) -> None:
@@ -78,12 +82,18 @@ async def _close(database: Database, keyring: Keyring, appender: Appender, use: 
         if current is not None and current.open and current.due_at == use.due_at:
             facts.put(USES, replace(current, open=False))
 
-    details = {
+    details: dict[str, Any] = {
         "outcome": "unknown",
         "ticket": use.ticket_id,
         "consent": use.consent_id,
-        "doc": {"id": use.document_id, "ver": use.version},
+        "doc": told_doc(paper) if paper else {"id": use.document_id, "ver": use.version},
     }
+    if consent is not None:
+        details |= {
+            "agency": consent.agency_id,
+            "service": consent.service,
+            "lawful_basis": consent.lawful_basis,
+        }
     event = Event("outcome", trail, "system", details)
     await appender.submit(
         Work(

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from exchange.pages import trail as trail_words
+from exchange.pages.audit import AuditFind, AuditFound, AuditSignIn
 from exchange.pages.breach_views import BreachLetter
 from exchange.pages.environment import TEMPLATES, templates_in
 from exchange.pages.languages import SOURCE, Language
@@ -191,6 +192,17 @@ class Pages:
 
     def sign_in_problem(self, view: SignInProblemPage) -> str:
         return self._render("sign_in_problem.html", view)
+
+    def audit_sign_in(self, view: AuditSignIn) -> str:
+        """For auditors: ``GET /audit`` without a session."""
+        return self._render("audit_sign_in.html", view)
+
+    def audit_find(self, view: AuditFind) -> str:
+        """What to find, and the evidence that was asked for."""
+        return self._render("audit_find.html", view)
+
+    def audit_found(self, view: AuditFound) -> str:
+        return self._render("audit_found.html", view)
 
     def problem(self, view: ProblemPage) -> str:
         """What went wrong for the citizen, and what to do now."""

@@ -24,6 +24,30 @@ ACTS_APART: dict[tuple[str, str], tuple[str, str]] = {
         "mencetak surat pemberitahuan kegagalan pelindungan data untuk Anda",
         "mencoba mencetak surat pemberitahuan untuk Anda",
     ),
+    ("audit", "find"): (
+        "mencari Anda dengan NIK untuk pemeriksaan akses",
+        "mencoba mencari Anda dengan NIK untuk pemeriksaan akses",
+    ),
+    ("audit", "search"): (
+        "memeriksa daftar akses data Anda, tanpa membuka dokumen",
+        "mencoba memeriksa daftar akses data Anda",
+    ),
+    ("audit", "ask_export"): (
+        "meminta salinan daftar akses data Anda sebagai bukti",
+        "mencoba meminta salinan daftar akses data Anda",
+    ),
+    ("audit", "approve_export"): (
+        "menyetujui penyalinan daftar akses data Anda sebagai bukti",
+        "mencoba menyetujui penyalinan daftar akses data Anda",
+    ),
+    ("audit", "reject_export"): (
+        "menolak penyalinan daftar akses data Anda sebagai bukti",
+        "mencoba menolak penyalinan daftar akses data Anda",
+    ),
+    ("audit", "export"): (
+        "mengambil salinan daftar akses data Anda sebagai bukti",
+        "mencoba mengambil salinan daftar akses data Anda",
+    ),
     ("intake", "named"): (
         "mencatat seorang yang disebut dalam dokumen",
         "mencoba mencatat orang yang disebut dalam dokumen",

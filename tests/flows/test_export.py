@@ -9,6 +9,7 @@ import json
 import pytest
 
 from exchange.flows import export_own
+from exchange.spreadsheets import csv_line
 from tests.files import noted
 from tests.flows.test_rights import Given, cases, given, settles
 from tests.world import JPEG, NAME, NIK, OTHER_NIK, PHONE
@@ -67,7 +68,7 @@ async def test_the_list_as_csv(given: Given, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_spreadsheet_takes_nothing_for_a_formula() -> None:
-    written = export_own._line(["=1+1", "@x", "-2", "+3", "plain", 'a "b", c'])
+    written = csv_line(["=1+1", "@x", "-2", "+3", "plain", 'a "b", c'])
     assert next(csv.reader(io.StringIO(written.decode()))) == [
         "'=1+1",
         "'@x",

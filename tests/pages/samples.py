@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
 from exchange.pages import Pages
+from exchange.pages.audit import AuditSignIn, Told
 from exchange.pages.breach_views import BreachLetter
 from exchange.pages.contents import described, paper_words
 from exchange.pages.languages import LANGUAGES, SOURCE, Language, sayer
@@ -51,6 +52,7 @@ from exchange.pages.views import (
     WithdrawDone,
 )
 from exchange.requirements.catalogue import load_catalogue
+from tests.pages.audits import AUDIT_FIND, AUDIT_FOUND
 
 NOW = datetime(2026, 11, 24, 8, 5, tzinfo=UTC)  # 16.05 WITA
 SITE = Site("MPP Kota Samarinda", "Asia/Makassar")
@@ -389,6 +391,11 @@ ALL: dict[str, Callable[[], str]] = {
     "consent_done_child": lambda: PAGES.consent_done(replace(DONE, ask=CHILDS_NAMED)),
     "trail_family": lambda: PAGES.trail(FAMILY_TRAIL),
     "problem_evidence": lambda: PAGES.problem(ProblemPage("evidence_changed", SITE)),
+    "audit_sign_in": lambda: PAGES.audit_sign_in(
+        AuditSignIn(SITE, CSRF, Told("BK-1002", "Nama salah", "Periksa nama."))
+    ),
+    "audit_find": lambda: PAGES.audit_find(AUDIT_FIND),
+    "audit_found": lambda: PAGES.audit_found(AUDIT_FOUND),
     "signed_in": lambda: PAGES.signed_in(SignedInPage("Petugas Contoh", "Loket 3", "/v1/session")),
     "sign_in_problem": lambda: PAGES.sign_in_problem(SIGN_IN_PROBLEM),
     "gone": PAGES.gone,

@@ -186,6 +186,28 @@ noteAuthorityTold    another agency's    401     403      403         403    404
 noteAuthorityTold    nobody's            401     403      403         403    404  403      403       404   401     401
 closeBreach          another agency's    401     403      403         403    404  403      403       204   401     401
 closeBreach          nobody's            401     403      403         403    404  403      403       404   401     401
+findAuditedCitizen   nobody's            401     403      404         403    404  403      403       403   401     401
+findAuditedCitizen   ours                401     403      200         403    200  403      403       403   401     401
+findEntries          another agency's    401     403      403         403    403  403      403       403   401     401
+findEntries          nobody's            401     403      403         403    403  403      403       403   401     401
+findEntries          ours                401     403      200         403    200  403      403       403   401     401
+listOwnActs          ours                401     200      200         200    200  200      200       200   401     401
+askForEvidence       another agency's    401     403      403         403    403  403      403       403   401     401
+askForEvidence       nobody's            401     403      403         403    403  403      403       403   401     401
+askForEvidence       ours                401     403      201         403    201  403      403       403   401     401
+listEvidence         ours                401     403      200         403    200  200      403       403   401     401
+approveEvidence      another agency's    401     403      404         403    404  403      403       403   401     401
+approveEvidence      nobody's            401     403      404         403    404  403      403       403   401     401
+approveEvidence      ours                401     403      200         403    409  403      403       403   401     401
+rejectEvidence       another agency's    401     403      404         403    404  403      403       403   401     401
+rejectEvidence       nobody's            401     403      404         403    404  403      403       403   401     401
+rejectEvidence       ours                401     403      200         403    409  403      403       403   401     401
+takeEvidence         another agency's    401     403      404         403    404  403      403       403   401     401
+takeEvidence         nobody's            401     403      404         403    404  403      403       403   401     401
+takeEvidence         ours                401     403      404         403    200  403      403       403   401     401
+reportSemester       another agency's    401     403      403         403    403  403      403       403   401     401
+reportSemester       nobody's            401     403      403         403    403  403      403       403   401     401
+reportSemester       ours                401     403      200         403    200  403      403       403   401     401
 signOut              ours                401     204      204         204    204  204      204       204   401     401
 """
 _ALL = ("ours", "another agency's", "another citizen's", "nobody's")

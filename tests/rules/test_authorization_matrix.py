@@ -21,6 +21,7 @@ from tests.files import noted
 from tests.flows.assisting import Desk
 from tests.flows.proving import number_of, signed_now
 from tests.flows.test_administration import Admin, admin, id_of, signed_in
+from tests.rules.audit_calls import audit_calls, audit_exports
 from tests.rules.authorization_table import CALLERS, NO_ENTRY, REDEEMING, rows
 from tests.rules.test_openapi import PUBLIC, _operations, everything
 from tests.world import (
@@ -85,6 +86,7 @@ class Cast:
     waiting: dict[str, str]  # of ours: a request, and the record of it
     slip: dict[str, str]  # the number and code of one
     destructions: dict[str, str]  # operation -> a list of no papers that waits for approval
+    exports: dict[tuple[str, str], str]  # (operation, whose) -> evidence that was asked for
 
     async def calls(self, caller: str, method: str, path: str, **sent: Any) -> httpx.Response:
         if caller == "nobody":
@@ -191,6 +193,7 @@ async def cast(world: World) -> Cast:
         contacts,
         *(await _assisted(world, ours, theirs)),
         await _destructions(world),
+        await audit_exports(again["dpo"], their_dpo),
     )
 
 
@@ -340,7 +343,10 @@ def _call(cast: Cast, caller: str, operation: str, whose: str) -> tuple[str, str
     slip = cast.slip if whose == "ours" else {"reference": "PST-0000-0000", "code": "0000-0000"}
     own = cast.destructions.get(operation, cast.destructions["approveDestruction"])
     destruction = f"/v1/destructions/{own if whose == 'ours' else f'ds_{NOBODYS}'}"
+    evidence = cast.exports.get((operation if operation == "rejectEvidence" else "approveEvidence", whose))
+    export = f"/v1/audit/exports/{evidence or f'ax_{NOBODYS}'}"
     calls: dict[str, tuple[str, str, dict[str, Any]]] = {
+        **audit_calls(export, agency, "6472091708909999" if whose == "nobody's" else NIK),
         "listDuePapers": ("GET", "/v1/destructions/due", {}),
         "proposeDestruction": ("POST", "/v1/destructions", {"json": {}}),
         "getDestruction": ("GET", destruction, {}),
