@@ -18,6 +18,7 @@ from exchange.deps import clock
 from exchange.flows import prove_entry, run_site, tidy_up, turn_keys
 from exchange.routes import bundles
 from storage.ids import new_id
+from storage.ledger.work import Work
 from tests.backend import Backend
 from tests.flows.copying import claims_of, leaves, problem_of, receipt_of
 from tests.flows.packing import AGENCY, folder, listed
@@ -214,7 +215,7 @@ async def test_a_delivery_that_was_repeated_has_two(
     """
     officer = await world.officer()
     _, ticket = await world.consented(officer)
-    parts, late = world.parts, []
+    parts, late = world.parts, list[Work[Any]]()
     with monkeypatch.context() as standing_still:
         standing_still.setattr(parts.appender, "leave", late.append)
         bearer = {"Authorization": f"Bearer {ticket['ticket']}", "Range": "bytes=0-99"}
