@@ -32,7 +32,7 @@ from storage import (
     voids,
 )
 from storage.database import Database, plain_url
-from storage.ledger import reopening, tables
+from storage.ledger import cosigned, reopening, tables
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -61,9 +61,10 @@ TABLES = (
     voids,
     tables,
     reopening,
+    cosigned,
 )
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0034"
+HEAD = "0035"
 """The newest revision. Stated here, and compared with the files by a test, so that a start that has nothing to migrate
 does not load Alembic (0.9 s)."""
 

@@ -21,6 +21,7 @@ from exchange.cli import (
     run,
     sandbox,
     setup,
+    witness,
 )
 
 app = typer.Typer(
@@ -39,6 +40,7 @@ app.add_typer(clients.client_app, name="client")
 app.add_typer(grounds.app, name="ground")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="log")
+app.add_typer(witness.app, name="witness")
 app.add_typer(backup.app, name="backup")
 app.add_typer(imports.app, name="import")
 app.add_typer(sandbox.app, name="sandbox")

@@ -61,18 +61,23 @@ class CosignatureSigner:
         self.name = name
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
         self._public = self._key.public_key().public_bytes_raw()
+        self._key_id = _key_id(name, ED25519_COSIGNATURE, self._public)
+
+    @property
+    def id(self) -> str:
+        """Key name and key id, as ``CosignatureVerifier.id``."""
+        return f"{self.name}+{self._key_id.hex()}"
 
     def vkey(self) -> str:
         """Name, key id and public key, as C2SP signed-note writes verifier keys."""
-        encoded = base64.b64encode(ED25519_COSIGNATURE + self._public).decode()
-        return f"{self.name}+{_key_id(self.name, ED25519_COSIGNATURE, self._public).hex()}+{encoded}"
+        return f"{self.id}+{base64.b64encode(ED25519_COSIGNATURE + self._public).decode()}"
 
     def line(self, text: str, at_s: int) -> str:
         """The cosignature line over a note's ``text`` (all up to the blank line), its newline included."""
         if not 0 <= at_s <= MAX_TIME_S:
             raise ValueError("not a POSIX time")
-        raw = _key_id(self.name, ED25519_COSIGNATURE, self._public) + at_s.to_bytes(_TIME_BYTES, "big")
-        raw += self._key.sign(_message_v1(at_s, text))
+        signature = self._key.sign(_message_v1(at_s, text))
+        raw = self._key_id + at_s.to_bytes(_TIME_BYTES, "big") + signature
         return f"{_LINE_PREFIX}{self.name} {base64.b64encode(raw).decode()}\n"
 
 
@@ -95,6 +100,11 @@ class CosignatureVerifier:
         if self._key_id.hex() != key_id:
             raise CheckpointRefused("malformed verifier key")
         self.vkey = vkey
+
+    @property
+    def id(self) -> str:
+        """Key name and key id: what tells this key from every other, a successor under the same name too."""
+        return f"{self.name}+{self._key_id.hex()}"
 
     def time_of(self, note: str) -> int | None:
         """The POSIX time in seconds at which this witness cosigned the note, the latest where it did more than once; None where it did not.
