@@ -141,7 +141,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             site_name=site_name,
             zone=zone,
             log_origin=origin,
-            witnesses=await _witnesses(settings.witness_policy, database),
+            witnesses=await _known(_policy(settings.witness_policy), database),
             provider=_provider(settings) if settings.oidc_issuer else None,
             citizen_identity=_citizen_identity(settings, database, keyring)
             if settings.inapas_issuer
@@ -207,8 +207,15 @@ def _anchors(folder: Path | None) -> tuple[bytes, ...]:
     return anchors
 
 
-async def _witnesses(path: Path | None, database: Database) -> Policy | None:
-    """From now on they can be late."""
+async def _known(policy: Policy | None, database: Database) -> Policy | None:
+    """From now on its witnesses can be late."""
+    if policy is not None:
+        async with database.transaction() as transaction:
+            await make_known(transaction, [witness.verifier.id for witness in policy.witnesses])
+    return policy
+
+
+def _policy(path: Path | None) -> Policy | None:
     if path is None:
         return None
     try:
@@ -221,8 +228,6 @@ async def _witnesses(path: Path | None, database: Database) -> Policy | None:
             address.scheme not in {"https", "http"} or not address.hostname or "@" in address.netloc
         ):
             raise SettingsRefused(f"BERKAS_WITNESS_POLICY: the address of {witness.name} is none")
-    async with database.transaction() as transaction:
-        await make_known(transaction, [witness.verifier.id for witness in policy.witnesses])
     return policy
 
 
