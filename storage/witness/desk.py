@@ -13,22 +13,24 @@ from storage.witness.memory import Memory
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """``seconds`` gives the POSIX time that a cosignature bears."""
+    """``logs`` reads which are known, afresh for each request: a new one needs no restart. ``seconds`` gives the POSIX time that a
+    cosignature bears.
+    """
 
     signer: CosignatureSigner
-    logs: Logs
+    logs: Callable[[], Logs]
     memory: Memory
     seconds: Callable[[], int]
 
     def answer(self, body: bytes) -> Answer:
         """Blocking, for one disk sync, and on purpose without a place where another request could come between: two that were judged by
-        one memory would leave it to chance which head is kept (tlog-witness, the race at its end). Raises ``MemoryLost``: nothing was signed.
+        one memory would leave it to chance which head is kept (tlog-witness, the race at its end). Raises ``MemoryLost`` and what ``logs`` raises: then nothing was signed.
         """
         found = read(body)
         if isinstance(found, Answer):
             return found
         request, origin = found
-        said = judge(request, origin, self.logs, self.memory.last(origin))
+        said = judge(request, origin, self.logs(), self.memory.last(origin))
         if isinstance(said, Answer):
             return said
         if said.head != self.memory.last(origin):

@@ -90,7 +90,7 @@ def logs_of(folder: Path) -> Logs:
 
 
 def know(folder: Path, vkey: str) -> str:
-    """From its next start on, the witness knows this log, or this further key of it; its origin. Raises ``HomeRefused``."""
+    """From now on the witness knows this log, or this further key of it; its origin. Raises ``HomeRefused``."""
     try:
         origin = NoteVerifier(vkey).origin
     except CheckpointRefused as refused:

@@ -54,4 +54,4 @@ def made(folder: Path, logs: Iterable[str] = (LOG.vkey(),), name: str = "saksi.t
 
 
 def desk(folder: Path, memory: Memory) -> Desk:
-    return Desk(home.signer_of(folder), home.logs_of(folder), memory, lambda: AT_S)
+    return Desk(home.signer_of(folder), lambda: home.logs_of(folder), memory, lambda: AT_S)

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import re
 import time
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -45,7 +46,7 @@ def init(name: str, folder: Path = _FOLDER) -> None:
 
 @app.command("know")
 def know(vkey: str, folder: Path = _FOLDER) -> None:
-    """Know a log by its verifier key, or a further key of it; a witness that runs is started again."""
+    """Know a log by its verifier key, or a further key of it. A witness that runs knows it at once."""
     typer.echo(f"knows {home.know(folder, vkey)}")
 
 
@@ -68,7 +69,7 @@ def serve(
     if address is None:
         raise SettingsRefused("--listen takes a host and a port, as 127.0.0.1:8090")
     logs.configure()
-    signer, known = home.signer_of(folder), home.logs_of(folder)
+    signer, known = home.signer_of(folder), partial(home.logs_of, folder)
     with Memory(folder) as memory, sigterm_is_ctrl_c(), contextlib.suppress(KeyboardInterrupt):
         desk = Desk(signer, known, memory, lambda: int(time.time()))
         server = uvicorn.Server(
@@ -88,6 +89,6 @@ def serve(
             )
         )
         typer.echo(
-            f"witness {signer.name} at http://{listen}, knows {', '.join(sorted(known)) or 'no log yet'}"
+            f"witness {signer.name} at http://{listen}, knows {', '.join(sorted(known())) or 'no log yet'}"
         )
         uvloop.run(server.serve())

@@ -9,6 +9,7 @@ from typing import Any
 
 from storage.ledger.add_checkpoint import LIMIT_BYTES, OK, PATH, Answer
 from storage.witness.desk import Desk
+from storage.witness.home import HomeRefused
 from storage.witness.memory import MemoryLost
 
 BODY_LIMIT_S = 10.0
@@ -58,9 +59,9 @@ class Door:
             return Answer(413, b"too large\n")
         try:
             answer = self._desk.answer(body)
-        except MemoryLost as error:
+        except (MemoryLost, HomeRefused) as error:
             _log.error("nothing was signed: %s", error)
-            return Answer(503, b"this witness cannot remember, so it does not sign\n")
+            return Answer(503, b"this witness cannot use its folder, so it does not sign\n")
         if answer.status == OK:
             _log.info("cosigned")
         else:
