@@ -9,12 +9,8 @@ import pytest
 from storage.ledger.checkpoint import CheckpointRefused, NoteSigner
 from storage.ledger.cosignature import MAX_SIGNATURES, CosignatureSigner, CosignatureVerifier
 from storage.ledger.policy import Judgement, Policy, PolicyRefused
+from tests.storage.witnessed import LOG_LINE, NOTE, TEXT, WITNESS_LINE
 
-# The vector of protocols.md 6.1: log key seed 00..1f, witness key seed 20..3f, time 1795505361. Never use these keys in production.
-TEXT = "berkas.example.go.id/akses\n1000\nBpXAcddXiVG2eaqxwAzEt8E0zDM4H89kZ1GmqLmti74=\n"
-LOG_LINE = "\u2014 berkas.example.go.id/akses OrYt4lzRMN3dFf7wys1ZG3THG6gvoGVAD2QxfjHY0C6VuyDYz8CgTVUqr/RWJi8pU4rOgKzZYf56pDmEF2Ah2ReBGQQ=\n"
-WITNESS_LINE = "\u2014 saksi.inspektorat.example 9p78IQAAAABrBTzRJb5sE2Ildt9/+Q8OlhpP2wJYfrzjYGgQ0WeUgAHfZtxzP6DAnHNtOYFPLc6Zcoj5zc9U/+nu3Yezu8Q4cFy/AQ==\n"
-NOTE = f"{TEXT}\n{LOG_LINE}{WITNESS_LINE}"
 LOG_VKEY = "berkas.example.go.id/akses+3ab62de2+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
 AT_S = 1795505361
 LOG = NoteSigner("berkas.example.go.id/akses", bytes(range(32)))

@@ -16,6 +16,12 @@ ORIGIN = "berkas.test/akses"
 LOG = NoteSigner(ORIGIN, bytes(range(32)))
 AT_S = 1795505361
 
+# The vector of protocols.md 6.1: log key seed 00..1f, witness key seed 20..3f, time 1795505361. Never use these keys in production.
+TEXT = "berkas.example.go.id/akses\n1000\nBpXAcddXiVG2eaqxwAzEt8E0zDM4H89kZ1GmqLmti74=\n"
+LOG_LINE = "\u2014 berkas.example.go.id/akses OrYt4lzRMN3dFf7wys1ZG3THG6gvoGVAD2QxfjHY0C6VuyDYz8CgTVUqr/RWJi8pU4rOgKzZYf56pDmEF2Ah2ReBGQQ=\n"
+WITNESS_LINE = "\u2014 saksi.inspektorat.example 9p78IQAAAABrBTzRJb5sE2Ildt9/+Q8OlhpP2wJYfrzjYGgQ0WeUgAHfZtxzP6DAnHNtOYFPLc6Zcoj5zc9U/+nu3Yezu8Q4cFy/AQ==\n"
+NOTE = f"{TEXT}\n{LOG_LINE}{WITNESS_LINE}"
+
 
 class Tree:
     """``fork`` is the index from which its entries differ from those of every other tree."""
