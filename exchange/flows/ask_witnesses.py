@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from exchange.guarded import CallRefused
-from storage.database import Database
+from storage.database import Database, Transaction
 from storage.errors import NodeMissing
 from storage.ledger import add_checkpoint as call
 from storage.ledger import cosigned
@@ -70,8 +70,9 @@ class Asking:
                 if witness.url
             )
         )
-        if due:
-            await self._note_quorum(shown.size)
+        if due:  # two that signed in the same moment did not see each other's line
+            async with self.database.transaction() as transaction:
+                await self._note_quorum(transaction, shown.size)
 
     async def _ask(self, witness: Witness, shown: Signed, last: int, now: datetime) -> None:
         async with self.database.transaction() as transaction:
@@ -88,6 +89,7 @@ class Asking:
         async with self.database.transaction() as transaction:
             if line:
                 await cosigned.keep(transaction, shown.size, witness.verifier.id, line)
+                await self._note_quorum(transaction, shown.size)
             else:
                 await cosigned.keep_cause(transaction, witness.verifier.id, cause)
 
@@ -124,12 +126,11 @@ class Asking:
         async with self.database.reading() as reading:
             return await consistency(reading, old, size)
 
-    async def _note_quorum(self, size: int) -> None:
-        async with self.database.transaction() as transaction:
-            signed = await cosigned.witnesses_at(transaction, size)
-            names = {one.name: one for one in self.policy.witnesses if one.verifier.id in signed}
-            if names and self.policy.met_by(names):
-                await cosigned.keep_quorum(transaction, size)
+    async def _note_quorum(self, transaction: Transaction, size: int) -> None:
+        signed = await cosigned.witnesses_at(transaction, size)
+        names = {one.name: one for one in self.policy.witnesses if one.verifier.id in signed}
+        if names and self.policy.met_by(names):
+            await cosigned.keep_quorum(transaction, size)
 
 
 def _verified(answer: Answer, witness: Witness, shown: Signed, now: datetime) -> str:
