@@ -7,7 +7,12 @@ is never used again for something else. Read by the API, by the pages under ``/p
 from __future__ import annotations
 
 from exchange.consent_problems import CONSENT_PROBLEMS
-from exchange.housekeeping_problems import DESTROYING_PROBLEMS, KEEPING_PROBLEMS, SERVING_PROBLEMS
+from exchange.housekeeping_problems import (
+    DESTROYING_PROBLEMS,
+    KEEPING_PROBLEMS,
+    LOG_PROBLEMS,
+    SERVING_PROBLEMS,
+)
 from exchange.intake_problems import INTAKE_PROBLEMS
 from exchange.problem import Problem
 from exchange.problem import told as _p
@@ -214,6 +219,7 @@ _ALL = (
     *CONSENT_PROBLEMS,
     *DESTROYING_PROBLEMS,
     *INTAKE_PROBLEMS,
+    *LOG_PROBLEMS,
 )  # fmt: skip
 
 PROBLEMS: dict[str, Problem] = {problem.code: problem for problem in _ALL}

@@ -28,6 +28,7 @@ from tests.litewitness import litewitness_binary
 from tests.message_wire import message_wire
 from tests.record_schema import record_schema
 from tests.scanner import clamd_binary
+from tests.sumdb import sumdb_leg
 from tests.tripwire import log_tripwire
 from tests.world import World, running_world
 
@@ -211,6 +212,7 @@ def what_runs() -> list[str]:
         f"malware scanner: one of our own; {_leg('clamd', clamd_binary(), 'apt-get install clamav-daemon')}",
         f"witnesses: our own; {_leg('litewitness', litewitness_binary(), 'make litewitness')}",
         f"deploy/: {_leg('stack', nginx_here(), 'apt-get install nginx')}",
+        f"the log's verifiers: our own; {sumdb_leg()}",
         f"load: our own client{f' and wrk ({wrk})' if wrk else '; the bench under wrk is left out'}",
     ]
 

@@ -1,4 +1,4 @@
-"""Operators and everybody: health, the public log, the problem pages, the pages' files, the sandbox's inbox."""
+"""Operators and everybody: health, public keys, the problem pages, the pages' files, the sandbox's inbox."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Response
-from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi.responses import HTMLResponse
 
 from exchange.deps import Parts, Wired, clock
 from exchange.errors import ProblemRaised
-from exchange.flows import look_after, turn_keys, watch_witnesses
+from exchange.flows import look_after, watch_witnesses
 from exchange.pages import CONTENT_SECURITY_POLICY, icon, passkey_script, slip_stylesheet, stylesheet
 from exchange.problems import PROBLEMS
 
@@ -50,48 +50,6 @@ async def _witnesses(parts: Parts) -> dict[str, Any]:
         late_after=timedelta(minutes=parts.settings.witness_late_minutes),
         now=clock(),
     )
-
-
-@router.get("/log/checkpoint", operation_id="getCheckpoint", summary="The log's signed head", tags=["Log"])
-async def checkpoint(parts: Wired) -> Response:
-    """C2SP tlog-checkpoint, public. Advances once a minute (in the sandbox at once), whether witnesses have signed or not: a witness that
-    is away must not hide what the log says. Cosignatures join it as they come, within seconds; ``/log/checkpoint/cosigned`` waits for them.
-    """
-    published = await parts.publisher.public()
-    if published is None:
-        raise ProblemRaised("BK-9004")
-    return PlainTextResponse(published[0], headers={"Cache-Control": "public, max-age=10"})
-
-
-@router.get(
-    "/log/checkpoint/cosigned",
-    operation_id="getCosignedCheckpoint",
-    summary="The newest head that its witnesses signed",
-    tags=["Log"],
-)
-async def cosigned_checkpoint(parts: Wired) -> Response:
-    """The newest published checkpoint whose cosignatures met the operator's policy; BK-9011 while there is none. Which witnesses are enough
-    for you is your own policy's to say.
-    """
-    found = await parts.publisher.cosigned()
-    if found is None:
-        raise ProblemRaised("BK-9011")
-    return PlainTextResponse(found[0], headers={"Cache-Control": "public, max-age=10"})
-
-
-@router.get("/log/vkey", operation_id="getLogKey", summary="The log's verifier key", tags=["Log"])
-async def log_key(parts: Wired) -> Response:
-    """The C2SP verifier key of this log; pin it outside of this deployment."""
-    return PlainTextResponse(parts.publisher.vkey + "\n", headers={"Cache-Control": "public, max-age=60"})
-
-
-@router.get("/log/vkeys", operation_id="getLogKeys", summary="All verifier keys of the log", tags=["Log"])
-async def log_keys(parts: Wired) -> Response:
-    """One line for each key that the log ever had, oldest first: what was signed with one that is retired can still be checked, but not
-    with one that leaked.
-    """
-    lines = "".join(f"{vkey}\n" for vkey in await turn_keys.known_log_vkeys(parts.database))
-    return PlainTextResponse(lines, headers={"Cache-Control": "public, max-age=60"})
 
 
 @router.get("/.well-known/jwks.json", operation_id="getKeys", summary="Public signing keys", tags=["Log"])

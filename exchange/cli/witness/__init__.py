@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-import time
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +20,7 @@ import uvloop
 from exchange import logs
 from exchange.cli.stopping import sigterm_is_ctrl_c
 from exchange.cli.witness.door import Door
+from exchange.deps import clock
 from exchange.edge import Protocol
 from exchange.settings import SettingsRefused
 from storage.witness import home
@@ -71,7 +71,7 @@ def serve(
     logs.configure()
     signer, known = home.signer_of(folder), partial(home.logs_of, folder)
     with Memory(folder) as memory, sigterm_is_ctrl_c(), contextlib.suppress(KeyboardInterrupt):
-        desk = Desk(signer, known, memory, lambda: int(time.time()))
+        desk = Desk(signer, known, memory, lambda: int(clock().timestamp()))
         server = uvicorn.Server(
             uvicorn.Config(
                 Door(desk),
