@@ -22,17 +22,20 @@ NO_POLICY = {"quorum": "no policy"}
 
 @dataclass(frozen=True, slots=True)
 class WitnessWatch:
-    """``witnesses`` by their names in the policy. ``late_after`` is how long something published may wait for a signature."""
+    """``witnesses`` by their names in the policy. ``late_after`` is how long something published may wait for a signature.
+    ``demanded`` is False under a policy whose quorum is none.
+    """
 
     witnesses: Mapping[str, Standing]
     quorum: Standing
     late_after: timedelta
     at: datetime
+    demanded: bool = True
 
     @property
     def late(self) -> bool:
         """The quorum itself, and not only one of more witnesses than it takes."""
-        return self._late(self.quorum)
+        return self.demanded and self._late(self.quorum)
 
     def alarms(self) -> dict[str, str]:
         """Name of each witness that somebody has to look after -> the reason of its alert."""
@@ -43,8 +46,9 @@ class WitnessWatch:
         """For programs: no time and no size of what is not published yet."""
         alarms = self.alarms()
         late = sorted(name for name, reason in alarms.items() if reason == LATE)
+        quorum = "late" if self.late else "met" if self.quorum.size else "waiting"
         return {
-            "quorum": "late" if self.late else "met" if self.quorum.size else "waiting",
+            "quorum": quorum if self.demanded else "none",
             "size": self.quorum.size,
             "late": late,
             "refused": {name: self.witnesses[name].cause for name in sorted(alarms.keys() - late)},
@@ -57,8 +61,8 @@ class WitnessWatch:
 async def watch(
     reading: Reading, policy: Policy, *, at_once: bool, late_after: timedelta, now: datetime
 ) -> WitnessWatch:
-    """``at_once`` as in ``published``. A policy without witnesses has its quorum always."""
+    """``at_once`` as in ``published``."""
     ids = {witness.verifier.id: witness.name for witness in policy.witnesses}
     found, quorum = await standings(reading, list(ids), at_once=at_once)
     named = {ids[one]: standing for one, standing in found.items()}
-    return WitnessWatch(named, quorum, late_after, now)
+    return WitnessWatch(named, quorum, late_after, now, demanded=not policy.met_by({}))

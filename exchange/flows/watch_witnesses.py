@@ -46,7 +46,7 @@ async def alarm(
 async def state(
     database: Database, policy: Policy | None, *, at_once: bool, late_after: timedelta, now: datetime
 ) -> dict[str, Any]:
-    """For operators: ``quorum`` is met, waiting, late or no policy."""
+    """For operators: ``quorum`` is met, waiting, late, none (the policy asks for none) or no policy."""
     if policy is None:
         return NO_POLICY
     async with database.reading() as reading:

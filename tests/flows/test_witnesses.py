@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,9 +12,11 @@ import httpx
 import pytest
 
 from exchange import wiring
+from exchange.cli import prepare
 from exchange.deps import clock
-from exchange.flows import watch_witnesses
+from exchange.flows import run_officers, tell_supervisors, watch_witnesses
 from exchange.settings import Settings, SettingsRefused
+from storage.ledger.checkpoint import NoteSigner
 from storage.ledger.policy import Policy
 from storage.witness.memory import heads_in
 from tests.conftest import StoreServer
@@ -128,6 +130,9 @@ async def test_the_whole_way(witnessed: Witnessed) -> None:
     assert note.split("\n\n")[1].startswith(f"\u2014 {world.parts.log_origin} ")  # the log's own line first
     assert witnessed.policy.judged(note).met
     assert await witnessed.text("/log/checkpoint/cosigned") == note
+    good, words = await prepare._witnesses(world.parts)
+    assert good, words
+    assert words.startswith("quorum met, ")
     ready = (await world.client.get("/health/ready")).json()
     assert ready["status"] == "ok"
     size = int(note.split("\n")[1])
@@ -156,7 +161,14 @@ async def test_the_whole_way(witnessed: Witnessed) -> None:
 
 async def test_who_is_late_is_told_once(witnessed: Witnessed) -> None:
     """To whoever is over the site: the list, with an entry in the ledger; once a day, whatever the number of rounds and replicas."""
-    boss = await admin(witnessed.world, "situs", "site_admin")
+    world, parts = witnessed.world, witnessed.world.parts
+    boss = await admin(world, "situs", "site_admin")
+    await run_officers.set_email(
+        parts.keyring,
+        parts.appender,
+        officer_id=await run_officers.id_of(parts.database, "situs"),
+        email="situs@contoh.invalid",
+    )
     await witnessed.acts()
     await asyncio.gather(*(witnessed.alarms(LATE) for _ in range(3)))
     await witnessed.alarms(LATE)
@@ -165,6 +177,12 @@ async def test_who_is_late_is_told_once(witnessed: Witnessed) -> None:
     told = [(one["actor"], one["agency"]) for one in alerts if one["reason"] in reasons]
     assert sorted(set(told)) == [("witness:diskominfo", None), ("witness:inspektorat", None)]
     assert len({(one["actor"], one["reason"]) for one in alerts}) == len(alerts)
+    await tell_supervisors.tell(
+        parts.database, parts.keyring, parts.appender, site=parts.site_name, zone=parts.zone, now=clock()
+    )
+    texts = [one["text"] for one in await world.inbox("notice") if one["to"] == "situs@contoh.invalid"]
+    assert any("saksi inspektorat " in text and "`berkas doctor`" in text for text in texts)
+    assert next(entry for entry in await world.entries() if entry["type"] == "witness")["act"] == "alarm"
 
 
 @pytest.mark.parametrize(
@@ -185,7 +203,22 @@ def test_a_policy_that_cannot_be_used_stops_the_start(
 async def test_without_a_policy_it_says_so(world: World) -> None:
     ready = (await world.client.get("/health/ready")).json()
     assert ready["witnesses"] == {"quorum": "no policy"}
+    assert await prepare._witnesses(world.parts) == (
+        True,
+        "none (BERKAS_WITNESS_POLICY): nobody outside vouches for the log",
+    )
     assert (await world.client.get("/log/checkpoint/cosigned")).status_code == 404
+
+
+async def test_a_policy_for_another_log_is_red(world: World) -> None:
+    """`berkas doctor` finds a policy file whose log line is not ours: no reader who holds it would believe a checkpoint of this log."""
+    stranger = NoteSigner("another.test/akses", b"s" * 32).vkey()
+    await world.officer()
+    await world.parts.publisher.sign_head()
+    parts = replace(world.parts, witnesses=Policy.read(f"log {stranger}\nquorum none\n"))
+    good, words = await prepare._witnesses(parts)
+    assert not good
+    assert words == "quorum none, 0 entries cosigned; the policy does not list this log's key (/log/vkey)"
 
 
 class TestDoor:
