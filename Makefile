@@ -10,6 +10,7 @@ LOCK = $(UV) pip compile --quiet --universal --generate-hashes --python-version 
 
 .DEFAULT_GOAL := help
 .PHONY: help lock check fmt messages entries test bench fuzz timing history store-chaos stack minio launcher-check environment
+.PHONY: help lock check fmt messages test bench fuzz timing history store-chaos stack minio litewitness launcher-check environment
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +69,12 @@ minio: $(CACHE)/bin/minio ## build MinIO once, outside the repository, as the se
 $(CACHE)/bin/minio:
 	mkdir -p $(CACHE)/bin
 	cd $(CACHE) && GOBIN=$(CACHE)/bin CGO_ENABLED=0 nice -n 19 go install github.com/minio/minio@latest
+
+litewitness: $(CACHE)/bin/litewitness ## build a witness of others once, outside the repository, for the cross-check of the sender (needs Go, ssh-agent)
+
+$(CACHE)/bin/litewitness:
+	mkdir -p $(CACHE)/bin
+	cd $(CACHE) && GOBIN=$(CACHE)/bin CGO_ENABLED=0 nice -n 19 go install filippo.io/torchwood/cmd/litewitness@v0.6.1
 
 launcher-check: ## slow tests of ./berkas: real first runs, two at once, interrupted ones
 	BERKAS_SLOW_LAUNCHER=1 ./berkas test tests/cli/test_launcher.py

@@ -32,6 +32,7 @@ from storage.database import Database
 from storage.inspection import Gate
 from storage.keyring import Keyring
 from storage.ledger.log import Appender
+from storage.ledger.policy import Policy
 from storage.ledger.publisher import Publisher
 from storage.ledger.refusals import RefusalBudget
 from storage.vault import Vault
@@ -65,6 +66,7 @@ class Parts:
     site_name: str
     zone: str
     log_origin: str
+    witnesses: Policy | None
     provider: IdentityProvider | None
     citizen_identity: CitizenIdentity | None
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from functools import partial
 
 from exchange.deps import Parts, clock
-from exchange.flows import remind_data_officers, tell_supervisors, tidy_up, turn_keys
+from exchange.flows import remind_data_officers, tell_supervisors, tidy_up, turn_keys, watch_witnesses
+from exchange.flows.ask_witnesses import Asking
 from exchange.outbound import notify
 from exchange.outbound.senders import senders_for
+from exchange.outbound.witness import WitnessCalls
 from exchange.rights_pages import reminder_text
 from storage.inspection import Gate
+from storage.ledger.policy import Policy
 from storage.signing_keys import SigningKeyRow
 
 TIDY_PERIOD_S = 20.0
@@ -21,6 +25,8 @@ MAIL_PERIOD_S = 1.0  # a notice is out within five seconds
 REMINDERS_PERIOD_S = 60.0  # clocks of days
 GATE_PERIOD_S = 60.0  # workers that were lost while nobody sent a file
 ALERTS_PERIOD_S = 5.0  # within a minute at the supervisors (A62)
+WITNESS_PERIOD_S = 2.0  # how often it is seen that there is a new checkpoint, which is once a minute
+WITNESS_PAUSE_S = 15.0  # before a witness that gave no cosignature is asked again
 _log = logging.getLogger("berkas.app")
 
 
@@ -80,6 +86,9 @@ def _start_shared(parts: Parts) -> None:
             now=clock(),
         )
 
+    if parts.witnesses is not None:
+        _start_witnesses(parts, parts.witnesses)
+
     postman = notify.Postman(parts.database, parts.keyring, senders_for(parts.settings))
 
     collector = tidy_up.Collector(parts.database, parts.vault)
@@ -100,6 +109,37 @@ def _start_shared(parts: Parts) -> None:
         postman.round, MAIL_PERIOD_S if parts.settings.mode == "production" else MAIL_PERIOD_S / 10
     )
     parts.background.at_end(postman.stop)
+
+
+def _start_witnesses(parts: Parts, policy: Policy) -> None:
+    """In the sandbox, where every entry is published at once, a tenth of the times."""
+    part = 1.0 if parts.settings.mode == "production" else 0.1
+    calls = WitnessCalls(ca_file=parts.settings.outbound_ca_file)
+    asking = Asking(
+        parts.database,
+        policy,
+        calls.add_checkpoint,
+        at_once=parts.publisher.at_once,
+        pause_s=WITNESS_PAUSE_S * part,
+    )
+
+    async def ask() -> None:
+        await asking.round(clock())
+
+    async def alarm() -> None:
+        await watch_witnesses.alarm(
+            parts.database,
+            parts.keyring,
+            parts.appender,
+            policy,
+            at_once=parts.publisher.at_once,
+            late_after=timedelta(minutes=parts.settings.witness_late_minutes),
+            now=clock(),
+        )
+
+    parts.background.repeat(ask, WITNESS_PERIOD_S * part)
+    parts.background.repeat(alarm, ALERTS_PERIOD_S)
+    parts.background.at_end(calls.close)
 
 
 def keep_gate(parts: Parts) -> None:

@@ -10,13 +10,14 @@ from exchange.answers import name_in, reference, site_of
 from exchange.deps import Parts
 from exchange.flows.show_receipt import Recorded
 from exchange.flows.verify_record import Verified
+from exchange.pages.log_head import head_of
 from exchange.pages.verify_views import VerifyAnswer, VerifyState
 from exchange.pages.wording import local
 from exchange.revisions import claims_of, kid_of, sha256_of
 
 
 def receipt_of(parts: Parts) -> Callable[[Recorded], bytes]:
-    """Draws a record, the same in every language of the pages. What it shows is what the record says, and what the recipient can
+    """Draws a record, the same in every language of the pages. What it shows is what the record says, with the log's head, and what the recipient can
     read there.
     """
 
@@ -58,10 +59,17 @@ def receipt_of(parts: Parts) -> Callable[[Recorded], bytes]:
             key_id=kid_of(newest),
             record_sha256=sha256_of(newest),
             files=_files(recorded.revisions),
+            head=head_of(recorded.head),
         )
         return receipt_pdf(view)
 
     return draw
+
+
+async def published_head(parts: Parts) -> str | None:
+    """The published checkpoint, with the cosignatures that have come."""
+    published = await parts.publisher.public()
+    return published[0] if published else None
 
 
 def answer_page(parts: Parts, verified: Verified, *, by_code: bool) -> str:

@@ -101,6 +101,9 @@ class Settings(IntakeSettings):
     original_services: str = ""
     # Somebody is told when more than this part of an officer's requests was answered without a phone.
     assisted_share_alarm: float = Field(default=0.5, gt=0, le=1)
+    # Who vouches for the log (https://c2sp.org/tlog-policy, with the witnesses' addresses), and for how long a checkpoint may wait for them.
+    witness_policy: Path | None = None
+    witness_late_minutes: int = Field(default=30, gt=0, le=1_440)
     ticket_life_s: int = Field(default=300, gt=0, le=300)
     # The agency (its code) whose data protection officer answers for what is stored here.
     keeper_agency: str = Field(default="DPMPTSP", pattern=r"^[A-Za-z0-9_-]{1,40}$")

@@ -11,6 +11,7 @@ from exchange.deps import Parts
 from exchange.flows.confirm_assisted import Notice
 from exchange.pages import SLIP_VERSION
 from exchange.pages import messages as words
+from exchange.pages.log_head import head_of
 from exchange.pages.slip import Slip as SlipView
 from exchange.pages.slip import SlipPaper, SlipResult
 from exchange.receipts import code_of
@@ -20,8 +21,10 @@ from exchange.slips import Slip, visit_ends
 CHECK_PATH = "/verify"
 
 
-def slip_page(parts: Parts, slip: Slip, code: str = "") -> str:
-    """To be signed, or, once two officers decided, what came of it; ``code`` is known only to the answer of the confirmation."""
+def slip_page(parts: Parts, slip: Slip, head: str | None, code: str = "") -> str:
+    """To be signed, or, once two officers decided, what came of it; ``code`` is known only to the answer of the confirmation. ``head`` is the published
+    checkpoint.
+    """
     view = _view(parts, slip)
     recorded, consent = slip.recorded, slip.consent
     if recorded is None or consent is None:
@@ -39,6 +42,7 @@ def slip_page(parts: Parts, slip: Slip, code: str = "") -> str:
         helped_by=recorded.helped_by,
         code=code,
         withdrawn_at=consent.withdrawn_at,
+        head=head_of(head),
     )
     check = f"{view.check}/{code_of(parts.keyring.site('link'), consent.id)}"
     return parts.pages.slip(

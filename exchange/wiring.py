@@ -36,7 +36,9 @@ from storage.documents import DocumentVersion
 from storage.errors import KeyMissing
 from storage.inspection import GATE_TASKS, Gate
 from storage.keyring import Keyring, provider_for
+from storage.ledger.cosigned import make_known
 from storage.ledger.log import Appender
+from storage.ledger.policy import Policy, PolicyRefused
 from storage.ledger.publisher import Publisher, open_log
 from storage.ledger.refusals import RefusalBudget
 from storage.shelf import Shelf
@@ -139,6 +141,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             site_name=site_name,
             zone=zone,
             log_origin=origin,
+            witnesses=await _known(_policy(settings.witness_policy), database),
             provider=_provider(settings) if settings.oidc_issuer else None,
             citizen_identity=_citizen_identity(settings, database, keyring)
             if settings.inapas_issuer
@@ -202,6 +205,30 @@ def _anchors(folder: Path | None) -> tuple[bytes, ...]:
     for anchor in anchors:
         _log.info("trust anchor sha256 %s", hashlib.sha256(anchor).hexdigest())
     return anchors
+
+
+async def _known(policy: Policy | None, database: Database) -> Policy | None:
+    """From now on its witnesses can be late."""
+    if policy is not None:
+        async with database.transaction() as transaction:
+            await make_known(transaction, [witness.verifier.id for witness in policy.witnesses])
+    return policy
+
+
+def _policy(path: Path | None) -> Policy | None:
+    if path is None:
+        return None
+    try:
+        policy = Policy.read(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, PolicyRefused) as error:
+        raise SettingsRefused(f"BERKAS_WITNESS_POLICY: {error}") from None
+    for witness in policy.witnesses:
+        address = urlsplit(witness.url or "")
+        if witness.url and (
+            address.scheme not in {"https", "http"} or not address.hostname or "@" in address.netloc
+        ):
+            raise SettingsRefused(f"BERKAS_WITNESS_POLICY: the address of {witness.name} is none")
+    return policy
 
 
 def _provider(settings: Settings) -> IdentityProvider:

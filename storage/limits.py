@@ -86,6 +86,12 @@ async def untold_alerts(reading: Reading, limit: int) -> list[Alert]:
     return await ALERTS.load(reading.raw, "id", [row["id"] for row in rows])
 
 
+async def known_alerts(reading: Reading, ids: list[str]) -> set[str]:
+    """Which of these there are."""
+    rows = await reading.raw.fetch("SELECT id FROM alert WHERE id = ANY($1::text[])", ids)
+    return {row["id"] for row in rows}
+
+
 async def newest_alerts(reading: Reading, agency_id: str | None, limit: int) -> list[Alert]:
     """Of one agency, or of all; newest first."""
     rows = await reading.raw.fetch(

@@ -25,6 +25,7 @@ from tests.databases import Databases
 from tests.deploy.nginx import nginx_here
 from tests.entries import entries_wire
 from tests.key_holders import bao_binary, softhsm_module
+from tests.litewitness import litewitness_binary
 from tests.message_wire import message_wire
 from tests.record_schema import record_schema
 from tests.scanner import clamd_binary
@@ -210,6 +211,7 @@ def what_runs() -> list[str]:
             f"{_leg('PKCS#11', softhsm_module(), 'apt-get install softhsm2')}"
         ),
         f"malware scanner: one of our own; {_leg('clamd', clamd_binary(), 'apt-get install clamav-daemon')}",
+        f"witnesses: our own; {_leg('litewitness', litewitness_binary(), 'make litewitness')}",
         f"deploy/: {_leg('stack', nginx_here(), 'apt-get install nginx')}",
         f"the log's verifiers: our own; {sumdb_leg()}",
         f"load: our own client{f' and wrk ({wrk})' if wrk else '; the bench under wrk is left out'}",

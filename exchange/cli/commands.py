@@ -22,6 +22,7 @@ from exchange.cli import (
     run,
     sandbox,
     setup,
+    witness,
 )
 
 app = typer.Typer(
@@ -41,6 +42,7 @@ app.add_typer(grounds.app, name="ground")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="log")
 app.add_typer(reports.app, name="report")
+app.add_typer(witness.app, name="witness")
 app.add_typer(backup.app, name="backup")
 app.add_typer(imports.app, name="import")
 app.add_typer(sandbox.app, name="sandbox")

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import platform
+from datetime import timedelta
 from importlib.metadata import version as installed
 
 import typer
 
 from exchange.cli import setup
-from exchange.deps import clock
-from exchange.flows import look_after
+from exchange.deps import Parts, clock
+from exchange.flows import look_after, watch_witnesses
 from exchange.problems import PROBLEMS
 from exchange.settings import Settings
 from exchange.wiring import wired
 from storage import schema
+from storage.ledger.checkpoint import CheckpointRefused
 
 VERSION = "0.1.0"
 FAILED = 1
@@ -38,7 +40,7 @@ def migrate() -> None:
 
 
 def doctor(as_json: bool = typer.Option(False, "--json", help="For programs.")) -> None:
-    """Database, object store, ledger, migrations, messages, stored copies, one-time codes: each green or red. Exit code 3 when one is red."""
+    """Database, object store, ledger, migrations, messages, witnesses, stored copies, one-time codes: each green or red. Exit code 3 when one is red."""
     notes: dict[str, str] = {}
     with setup.reachable() as settings:
         try:
@@ -93,7 +95,30 @@ async def _checks(settings: Settings, notes: dict[str, str]) -> dict[str, bool]:
         aside = await look_after.damaged(parts.database)
         checks["stored_copies"] = not aside
         notes["stored_copies"] = f"{aside} in quarantine (berkas fsck --deep)"
+        checks["witnesses"], notes["witnesses"] = await _witnesses(parts)
         codes = await look_after.codes(parts.database, clock())
         checks["codes"] = codes < settings.codes_per_hour
         notes["codes"] = f"{codes} of {settings.codes_per_hour} one-time codes of this hour"
     return checks
+
+
+async def _witnesses(parts: Parts) -> tuple[bool, str]:
+    if parts.witnesses is None:
+        return True, "none (BERKAS_WITNESS_POLICY): nobody outside vouches for the log"
+    found = await watch_witnesses.state(
+        parts.database,
+        parts.witnesses,
+        at_once=parts.publisher.at_once,
+        late_after=timedelta(minutes=parts.settings.witness_late_minutes),
+        now=clock(),
+    )
+    words = f"quorum {found['quorum']}, {found['size']} entries cosigned"
+    words += f"; late: {', '.join(found['late'])}" if found["late"] else ""
+    words += "".join(f"; {name} refuses ({cause})" for name, cause in found["refused"].items())
+    shown = await parts.publisher.public()
+    try:
+        if shown is not None:
+            parts.witnesses.judged(shown[0])
+    except CheckpointRefused:
+        return False, f"{words}; the policy does not list this log's key (/log/vkey)"
+    return found["quorum"] != "late" and not found["late"] and not found["refused"], words

@@ -66,6 +66,8 @@ def serve() -> None:
     logs.configure()
     if settings.database_url is None:
         raise SettingsRefused("BERKAS_DATABASE_URL is not set (`berkas up` starts everything)")
+    if settings.witness_policy is None:
+        typer.echo("no witnesses (BERKAS_WITNESS_POLICY): nobody outside vouches for the log", err=True)
     asyncio.run(_opened_once(settings))
     with contextlib.suppress(
         KeyboardInterrupt

@@ -2,7 +2,8 @@
 
 1. the record is read from its row and opened with the citizen's key
 2. it is drawn, beside the loop: the PDF library takes some milliseconds
-3. our line is put into it, over every byte (``exchange.receipts``)
+3. the log's published head stands on it: citizens who compare their papers see whether the log told them the same
+4. our line is put into it, over every byte (``exchange.receipts``)
 Who may have it was decided before: the browser that decided, or the citizen behind the own link. It changes nothing.
 """
 
@@ -21,12 +22,13 @@ from storage.keyring import Keyring
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """``revisions`` are JWS, oldest first; ``code`` is what ``/verify`` takes."""
+    """``revisions`` are JWS, oldest first; ``code`` is what ``/verify`` takes, ``head`` the log's signed head."""
 
     record_id: str
     request_id: str
     revisions: tuple[str, ...]
     code: str
+    head: str | None
 
 
 async def receipt_file(
@@ -35,10 +37,11 @@ async def receipt_file(
     *,
     consent_id: str,
     reader: str,
+    head: str | None,
     draw: Callable[[Recorded], bytes],
 ) -> tuple[str, bytes] | None:
-    """(request id, PDF). ``reader`` is whom the consent is about, or who decided for them; None alike for another's and none. The
-    same record gives the same bytes.
+    """(request id, PDF). ``reader`` is whom the consent is about, or who decided for them; None alike for another's and none.
+    ``head`` is the published checkpoint. The same record and head give the same bytes.
     """
     async with database.reading() as reading:
         consent = await consent_by_id(reading, consent_id)
@@ -50,6 +53,7 @@ async def receipt_file(
         request_id=consent.request_id,
         revisions=tuple(await revisions_of(keyring, consent)),
         code=code_of(key, consent.id),
+        head=head,
     )
     drawn = await asyncio.to_thread(draw, recorded)
     return consent.request_id, sealed(key, consent.id, drawn)

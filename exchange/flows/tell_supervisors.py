@@ -11,6 +11,8 @@ from auth.roles import OVERSEE, WHOLE_SITE, judge_right
 from auth.verdict import ALLOWED, Verdict
 from exchange.acts import demand_right, name_of
 from exchange.pages import messages
+from exchange.pages.witness_messages import witness_notice
+from exchange.witnessing import REFUSED, WITNESS_REASONS
 from storage.agencies import Officer as Row
 from storage.agencies import all_officers, officers_of
 from storage.database import Database, Reading
@@ -43,6 +45,14 @@ async def tell(
 async def _text(reading: Reading, alert: Alert, site: str, zone: str) -> str:
     if alert.reason == "version_quarantined":
         return messages.damage_notice(site=site, at=alert.at, zone=zone)
+    if alert.reason in WITNESS_REASONS:
+        return witness_notice(
+            site=site,
+            witness=alert.actor.partition(":")[2],
+            refused=alert.reason == REFUSED,
+            at=alert.at,
+            zone=zone,
+        )
     if not alert.agency_id:
         return messages.codes_notice(site=site, at=alert.at, zone=zone)
     who = await name_of(reading, alert.actor)

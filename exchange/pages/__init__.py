@@ -59,7 +59,7 @@ SCRIPTED_CONTENT_SECURITY_POLICY = f"{CONTENT_SECURITY_POLICY}; script-src 'self
 TEXT_VERSION = "2026-11-26.3"
 """Raised with every change of what the consent page says, in any language; stored with each consent (UU 27/2022 art. 21(2), 24)."""
 
-SLIP_VERSION = "lembar-2026-11-26"
+SLIP_VERSION = "lembar-2026-11-26.2"
 """The same for the printed slip of a citizen without a phone."""
 
 

@@ -1,7 +1,7 @@
 """The receipt as a PDF: one A4 page, Indonesian with a second line in English, and the signed record inside as a file.
 
 It names no person: initials would tell a neighbour who it was, and who holds it knows. The same view gives the same bytes: its
-only time is that of the record. The built-in fonts know Latin letters; another becomes a visible question mark.
+only time is that of the record, and it bears the log's head of the moment when it is drawn. The built-in fonts know Latin letters; another becomes a visible question mark.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from datetime import datetime
 import segno
 from fpdf import FPDF
 
+from exchange.pages.log_head import FILE_NAME, LogHead
 from exchange.pages.wording import clean, moment_words
 
 MEDIA_TYPE = "application/pdf"
@@ -21,6 +22,7 @@ _TEXT_MM = 112.0
 _QR_MM = 50.0
 _QR_LEFT_MM = 142.0
 _QR_TOP_MM = 46.0
+_HEAD_TOP_MM = 140.0
 _CODE_GROUP, _CODE_LINE = 5, 15
 _LINE_MM = 0.45  # a line's height for each point of its letters
 _INK, _SOFT = (16, 33, 42), (70, 86, 94)
@@ -44,7 +46,7 @@ Words = tuple[str, str]
 class ReceiptFile:
     """``state`` is the record's newest event: given, refused, withdrawn, or notified where the law decided. ``law`` is its article,
     ``relation`` who decided (self: the citizen). ``files`` are (name, content) to be put inside, the
-    newest revision first. ``verify_link`` leads to the public page, with ``verify_code`` in it.
+    newest revision first. ``head`` is the log's, once one is published. ``verify_link`` leads to the public page, with ``verify_code`` in it.
     """
 
     site: str
@@ -69,6 +71,7 @@ class ReceiptFile:
     key_id: str
     record_sha256: str
     files: tuple[tuple[str, bytes], ...]
+    head: LogHead | None = None
 
 
 _HEADINGS: dict[str, Words] = {
@@ -119,15 +122,18 @@ def receipt_pdf(view: ReceiptFile) -> bytes:
     pdf.add_page()
     _head(pdf, view)
     _code(pdf, view)
+    if view.head is not None:
+        _log_head(pdf, view.head)
     pdf.set_y(_QR_TOP_MM)
     for words, values in _rows(view):
         _row(pdf, words, values)
     _proof(pdf, view)
-    for name, content in sorted(view.files):  # the order of a name tree (ISO 32000-1 7.9.6)
+    files = [*view.files, *([(FILE_NAME, view.head.note.encode())] if view.head else [])]
+    for name, content in sorted(files):  # the order of a name tree (ISO 32000-1 7.9.6)
         pdf.embed_file(
             bytes=content,
             basename=name,
-            mime_type="application/jose",
+            mime_type="text/plain" if name == FILE_NAME else "application/jose",
             creation_date=view.changed_at,
             modification_date=view.changed_at,
         )
@@ -174,20 +180,7 @@ def _head(pdf: FPDF, view: ReceiptFile) -> None:
 
 def _code(pdf: FPDF, view: ReceiptFile) -> None:
     """The QR of the public page, 5 cm without its quiet zone, with the same code to be typed."""
-    rows = [
-        list(row) for row in segno.make(view.verify_link, error="m", micro=False, boost_error=False).matrix
-    ]
-    side_mm = _QR_MM / len(rows)
-    pdf.set_fill_color(0, 0, 0)
-    for down, row in enumerate(rows):
-        for start, length in _runs(row):
-            pdf.rect(
-                _QR_LEFT_MM + start * side_mm,
-                _QR_TOP_MM + down * side_mm,
-                length * side_mm,
-                side_mm,
-                style="F",
-            )
+    _squares(pdf, view.verify_link, _QR_TOP_MM, "m")
     pdf.link(_QR_LEFT_MM, _QR_TOP_MM, _QR_MM, _QR_MM, view.verify_link)
     pdf.set_xy(_QR_LEFT_MM, _QR_TOP_MM + _QR_MM + 2)
     address = view.verify_link.rpartition("/")[0]
@@ -197,6 +190,30 @@ def _code(pdf: FPDF, view: ReceiptFile) -> None:
         line = view.verify_code[at : at + _CODE_LINE]
         groups = [line[start : start + _CODE_GROUP] for start in range(0, len(line), _CODE_GROUP)]
         _beside(pdf, " ".join(groups), "Courier", 11)
+
+
+def _log_head(pdf: FPDF, head: LogHead) -> None:
+    """The head as a QR of its own, since a paper is what two people can lay side by side."""
+    _squares(pdf, head.code(), _HEAD_TOP_MM, "l")
+    pdf.set_xy(_QR_LEFT_MM, _HEAD_TOP_MM + _QR_MM + 2)
+    for text in (
+        "Kepala catatan akses yang dapat diperiksa siapa pun / The access log's head, for anyone to check",
+        head.origin,
+        f"{head.size} entri / entries",
+        f"{head.short_root}...",
+    ):
+        _beside(pdf, text, "Helvetica", 8)
+
+
+def _squares(pdf: FPDF, content: str, top_mm: float, error: str) -> None:
+    rows = [list(row) for row in segno.make(content, error=error, micro=False, boost_error=False).matrix]
+    side_mm = _QR_MM / len(rows)
+    pdf.set_fill_color(0, 0, 0)
+    for down, row in enumerate(rows):
+        for start, length in _runs(row):
+            pdf.rect(
+                _QR_LEFT_MM + start * side_mm, top_mm + down * side_mm, length * side_mm, side_mm, style="F"
+            )
 
 
 def _beside(pdf: FPDF, text: str, font: str, size: int) -> None:
@@ -231,6 +248,8 @@ def _proof(pdf: FPDF, view: ReceiptFile) -> None:
         f"SHA-256 {view.record_sha256}",
     ):
         _line(pdf, text, 8, _SOFT)
+    if view.head is not None:
+        _line(pdf, f"Kepala catatan akses / The access log's head: {FILE_NAME}", 8, _SOFT)
 
 
 def _line(pdf: FPDF, text: str, size: int, colour: tuple[int, int, int], *, bold: bool = False) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from exchange.pages.log_head import LogHead
 from exchange.pages.views import Site
 
 
@@ -25,7 +26,9 @@ class SlipPaper:
 
 @dataclass(frozen=True, slots=True)
 class SlipResult:
-    """What two officers (by name) made of a slip. ``code`` is printed once, at the confirmation, and empty later."""
+    """What two officers (by name) made of a slip. ``code`` is printed once, at the confirmation, and empty later; ``head`` is
+    the log's, once one is published.
+    """
 
     recorded_by: str
     confirmed_by: str
@@ -35,6 +38,7 @@ class SlipResult:
     helped_by: str = ""
     code: str = ""
     withdrawn_at: datetime | None = None
+    head: LogHead | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from exchange.entrance import Again, shown_again
 from exchange.flows import assist_consent, confirm_assisted, exercise_rights, see_assistance
 from exchange.flows.assist_consent import Said
 from exchange.flows.confirm_assisted import Confirmation
+from exchange.receipt_pages import published_head
 from exchange.schemas import RequestId, Strict
 from exchange.slip_codes import shown_code
 from exchange.slip_pages import notice_of, slip_page, specific_types, terms_of, text_sha256
@@ -104,7 +105,7 @@ async def get_slip(parts: Wired, officer: Server, request_id: RequestId) -> Resp
     slip = await assist_consent.slip_for(
         parts.database, parts.keyring, parts.appender, officer=officer, request_id=request_id, now=clock()
     )
-    answer = page(parts, None, slip_page(parts, slip))
+    answer = page(parts, None, slip_page(parts, slip, await published_head(parts)))
     answer.headers["ETag"] = f'"{text_sha256(parts, slip)}"'
     return answer
 
@@ -195,7 +196,7 @@ async def confirm(
         "reference": reference(request_id),
         "valid_until": consent.valid_until.isoformat() if consent else None,
         "withdrawal_code": f"{confirmed.code[:4]}-{confirmed.code[4:]}" if confirmed.code else None,
-        "slip_html": slip_page(parts, confirmed.slip, confirmed.code),
+        "slip_html": slip_page(parts, confirmed.slip, await published_head(parts), confirmed.code),
     }
 
 

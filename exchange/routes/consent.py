@@ -31,7 +31,7 @@ from exchange.flows.give_consent import Opened
 from exchange.flows.prove_self import FactorState
 from exchange.notice_pages import notice_page
 from exchange.pages.views import CodeError, Problem
-from exchange.receipt_pages import receipt_of
+from exchange.receipt_pages import published_head, receipt_of
 from storage.consents import ConsentRequest
 
 router = APIRouter(tags=["Citizen"])
@@ -97,6 +97,7 @@ async def receipt(parts: Translated, browser: CitizenBrowser, code: str) -> Resp
         parts.keyring,
         consent_id=request.consent_id or "",
         reader=request.decider_ref,
+        head=await published_head(parts),
         draw=receipt_of(parts),
     )
     return pdf(made[1], reference(request.id)) if made else gone(parts)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import html
+from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 
-from exchange.deps import Wired, clock
+from exchange.deps import Parts, Wired, clock
 from exchange.errors import ProblemRaised
-from exchange.flows import look_after
+from exchange.flows import look_after, watch_witnesses
 from exchange.pages import CONTENT_SECURITY_POLICY, icon, passkey_script, slip_stylesheet, stylesheet
 from exchange.problems import PROBLEMS
 
@@ -29,7 +30,7 @@ async def live() -> dict[str, str]:
 async def ready(parts: Wired, response: Response) -> dict[str, Any]:
     """503 while the database, the object store or the ledger cannot be used. `damaged` stored copies in quarantine are an alarm, not a
     reason to send callers elsewhere. ``intake`` tells how files are looked at; without a scanner that was named none comes in (BK-5022), and
-    everything else goes on.
+    everything else goes on. ``witnesses`` tells how far the log is cosigned; a late one is an alarm, and no reason either: nobody waits for it.
     """
     checks = await look_after.readiness(parts.database, parts.vault, parts.appender)
     if not all(checks.values()):
@@ -37,7 +38,18 @@ async def ready(parts: Wired, response: Response) -> dict[str, Any]:
     damaged = await look_after.damaged(parts.database) if checks["database"] else None
     intake = await look_after.intake(parts.gate, clock())
     status = "ok" if all(checks.values()) else "not ready"
-    return {"status": status, "checks": checks, "damaged": damaged, "intake": intake}
+    witnesses = await _witnesses(parts) if checks["database"] else None
+    return {"status": status, "checks": checks, "damaged": damaged, "intake": intake, "witnesses": witnesses}
+
+
+async def _witnesses(parts: Parts) -> dict[str, Any]:
+    return await watch_witnesses.state(
+        parts.database,
+        parts.witnesses,
+        at_once=parts.publisher.at_once,
+        late_after=timedelta(minutes=parts.settings.witness_late_minutes),
+        now=clock(),
+    )
 
 
 @router.get("/.well-known/jwks.json", operation_id="getKeys", summary="Public signing keys", tags=["Log"])

@@ -18,11 +18,28 @@ KEPT_FOR_EVER = "public, max-age=31536000, immutable"
 
 @router.get("/checkpoint", operation_id="getCheckpoint", summary="The log's signed head")
 async def checkpoint(parts: Wired) -> Response:
-    """C2SP tlog-checkpoint, public. Advances once a minute (in the sandbox at once)."""
+    """C2SP tlog-checkpoint, public. Advances once a minute (in the sandbox at once), whether witnesses have signed or not: a witness that
+    is away must not hide what the log says. Cosignatures join it as they come, within seconds; ``/log/checkpoint/cosigned`` waits for them.
+    """
     published = await parts.publisher.public()
     if published is None:
         raise ProblemRaised("BK-9004")
     return PlainTextResponse(published[0], headers={"Cache-Control": "public, max-age=10"})
+
+
+@router.get(
+    "/checkpoint/cosigned",
+    operation_id="getCosignedCheckpoint",
+    summary="The newest head that its witnesses signed",
+)
+async def cosigned_checkpoint(parts: Wired) -> Response:
+    """The newest published checkpoint whose cosignatures met the operator's policy; BK-9011 while there is none. Which witnesses are enough
+    for you is your own policy's to say.
+    """
+    found = await parts.publisher.cosigned()
+    if found is None:
+        raise ProblemRaised("BK-9011")
+    return PlainTextResponse(found[0], headers={"Cache-Control": "public, max-age=10"})
 
 
 @router.get(

@@ -32,7 +32,7 @@ from exchange.flows import exercise_rights, own_rights, prove_self, show_receipt
 from exchange.flows.prove_self import FactorState
 from exchange.pages import messages as words
 from exchange.pages.views import CodeError, Problem, TrailCode, TrailStart, WithdrawConfirm
-from exchange.receipt_pages import receipt_of
+from exchange.receipt_pages import published_head, receipt_of
 from exchange.rights_pages import rights_view
 from exchange.schemas import ConsentId
 from exchange.taking_back import STOP_WITHIN
@@ -119,6 +119,7 @@ async def own_receipt(
         parts.keyring,
         consent_id=consent_id,
         reader=link.subject_ref,
+        head=await published_head(parts),
         draw=receipt_of(parts),
     )
     return pdf(made[1], reference(made[0])) if made else problem(parts, browser, "not_found", 404)

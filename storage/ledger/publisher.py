@@ -17,7 +17,7 @@ from storage.database import Database, Reading
 from storage.errors import DatabaseUnavailable
 from storage.ledger.checkpoint import NoteSigner, note_of
 from storage.ledger.merkle import EMPTY_ROOT
-from storage.ledger.published import published
+from storage.ledger.published import cosigned, published
 
 SIGN_PERIOD_S = 1.0
 _log = logging.getLogger("berkas.ledger")
@@ -89,10 +89,16 @@ class Publisher:
                 )
 
     async def public(self) -> tuple[str, datetime] | None:
-        """The published checkpoint and when it was signed; None while there is none."""
+        """The published checkpoint, with the cosignatures that have come, and when it was signed; None while there is none."""
         async with self._database.reading() as reading:
             shown = await published(reading, at_once=self.at_once)
         return None if shown is None else (shown.note, shown.at)
+
+    async def cosigned(self) -> tuple[str, datetime] | None:
+        """The newest published checkpoint that met the quorum of its time; None while there is none."""
+        async with self._database.reading() as reading:
+            found = await cosigned(reading)
+        return None if found is None else (found.note, found.at)
 
     async def _run(self) -> None:
         while True:

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from pypdf import PdfReader
 
+from storage.ledger.checkpoint import NoteVerifier
 from tests.flows.test_consent_record import revisions, verified
 from tests.world import NAME, NIK, OTHER_NIK, PHONE, OfficerAt, World, csrf_of, path_of
 
@@ -98,7 +99,7 @@ async def test_the_deciding_browser_gets_it(decided: Decided) -> None:
 async def test_the_signed_record_is_inside(decided: Decided) -> None:
     """U16, L11: the attachment is the record itself, and another library verifies it with the published keys."""
     _, files, _ = read((await decided.receipt()).content)
-    assert list(files) == ["consent.jws"]
+    assert sorted(files) == ["consent.jws", "log-checkpoint.txt"]
     keys = (await decided.world.client.get("/.well-known/jwks.json")).json()["keys"]
     claims = verified(files["consent.jws"].decode(), keys)
     assert claims["record_id"] == decided.consent
@@ -121,15 +122,35 @@ async def test_it_names_nobody(decided: Decided) -> None:
         assert secret not in repr(claims)
 
 
-async def test_the_same_record_is_the_same_file(decided: Decided) -> None:
+async def test_the_same_record_and_head_are_the_same_file(decided: Decided) -> None:
     """U16: also from the citizen's own link, in another language of the pages, and later; its only time is that of the decision."""
     world = decided.world
-    files = {(await decided.receipt()).content for _ in range(2)}
-    files.add((await decided.browser.get(f"{decided.path}/receipt.pdf?lang=en")).content)
     phone, trail = world.browser(), await trail_of(world)
     await world.proves(phone, world.origin + trail)
+    await world.parts.publisher.sign_head()  # from here on nothing is written
+    files = {(await decided.receipt()).content for _ in range(2)}
+    files.add((await decided.browser.get(f"{decided.path}/receipt.pdf?lang=en")).content)
     files.add((await phone.get(f"{trail}/receipts/{decided.consent}.pdf")).content)
     assert len(files) == 1
+
+
+async def test_it_bears_the_logs_head(decided: Decided) -> None:
+    """M36: the published checkpoint that covers the decision, whole, as a file; signed by the log's key, and the head of now on a later
+    copy. Wrong version: the head of when the record was made, which is before it.
+    """
+    world = decided.world
+    await world.parts.publisher.sign_head()
+    first = read((await decided.receipt()).content)[1]["log-checkpoint.txt"].decode()
+    assert first == (await world.client.get("/log/checkpoint")).text
+    verifier = NoteVerifier((await world.client.get("/log/vkey")).text.strip())
+    async with world.parts.database.reading() as reading:
+        head = await reading.raw.fetchval("SELECT size FROM log_head")
+    assert verifier.open(first).size == head
+    await decided.officer.post("/v1/readiness", json={"nik": NIK, "service": "DPMPTSP.NIB"})
+    await world.parts.publisher.sign_head()
+    text, files, _ = read((await decided.receipt()).content)
+    assert verifier.open(files["log-checkpoint.txt"].decode()).size > head
+    assert f"{verifier.open(files['log-checkpoint.txt'].decode()).size} entri / entries" in text
 
 
 async def test_strangers_get_what_a_dead_link_gives(decided: Decided) -> None:
@@ -172,7 +193,7 @@ async def test_a_refusal_has_a_receipt(world: World) -> None:
     assert "Tanda terima penolakan Receipt of a refusal" in text
     assert "Diizinkan / Allowed Tidak ada None" in text
     assert "Berlaku sampai" not in text
-    assert list(files) == ["consent.jws"]
+    assert list(files) == ["consent.jws", "log-checkpoint.txt"]
 
 
 async def test_after_a_withdrawal_it_says_so(decided: Decided) -> None:
@@ -190,7 +211,7 @@ async def test_after_a_withdrawal_it_says_so(decided: Decided) -> None:
     text, files, _ = read(answer.content)
     assert "Persetujuan ditarik kembali Consent withdrawn" in text
     assert "Ditarik kembali / Withdrawn" in text
-    assert list(files) == ["consent-revision-1.jws", "consent.jws"]
+    assert list(files) == ["consent-revision-1.jws", "consent.jws", "log-checkpoint.txt"]
     first, second = await revisions(world, decided.consent)
     assert (files["consent-revision-1.jws"].decode(), files["consent.jws"].decode()) == (first, second)
     assert len(answer.content) < LIMIT_BYTES
@@ -233,13 +254,20 @@ async def test_its_code_leads_to_the_public_page(decided: Decided) -> None:
     assert 'data-result="genuine"' in answer.text
 
 
-async def test_the_drawn_code_is_that_address(decided: Decided) -> None:
-    """U16, U05: module by module what segno makes of the address, 5 cm wide, on white."""
+async def test_the_drawn_codes_are_that_address_and_that_head(decided: Decided) -> None:
+    """U16, U05: module by module what segno makes of the address, and of the log's head below it, 5 cm wide, on white."""
     import segno
 
-    _, _, reader = read((await decided.receipt()).content)
+    _, files, reader = read((await decided.receipt()).content)
     [link] = links_in(reader)
-    expected = [list(row) for row in segno.make(link, error="m", micro=False, boost_error=False).matrix]
+    for content, error, top_mm in ((link, "m", 46), (files["log-checkpoint.txt"].decode(), "l", 140)):
+        code = segno.make(content, error=error, micro=False, boost_error=False)
+        expected = [[int(bool(module)) for module in row] for row in code.matrix]
+        assert _drawn(reader, top_mm, len(expected)) == expected
+
+
+def _drawn(reader: PdfReader, top_mm: float, modules: int) -> list[list[int]]:
+    """What is black in a square of 5 cm that begins ``top_mm`` below the page's edge."""
     drawing = reader.pages[0].get_contents()
     assert drawing is not None
     rectangles = [
@@ -248,12 +276,13 @@ async def test_the_drawn_code_is_that_address(decided: Decided) -> None:
             r"([\d.]+) ([\d.]+) ([\d.]+) -([\d.]+) re f", drawing.get_data().decode("latin-1")
         )
     ]
-    side_pt = 50 / 25.4 * 72 / len(expected)
-    left, top = min(x for x, *_ in rectangles), max(y for _, y, *_ in rectangles)
-    drawn = [[0] * len(expected) for _ in expected]
+    point = 72 / 25.4
+    side_pt, top = 50 * point / modules, A4_PT[1] - top_mm * point
+    drawn = [[0] * modules for _ in range(modules)]
     for x, y, width, height in rectangles:
-        assert height == pytest.approx(side_pt, abs=0.02)
-        down, start = round((top - y) / side_pt), round((x - left) / side_pt)
-        for module in range(round(width / side_pt)):
-            drawn[down][start + module] = 1
-    assert drawn == [[int(bool(module)) for module in row] for row in expected]
+        if top - 50 * point < y <= top + 0.1:
+            assert height == pytest.approx(side_pt, abs=0.02)
+            down, start = round((top - y) / side_pt), round((x - 142 * point) / side_pt)
+            for module in range(round(width / side_pt)):
+                drawn[down][start + module] = 1
+    return drawn

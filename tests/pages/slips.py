@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+from exchange.pages.log_head import LogHead
 from exchange.pages.slip import Slip, SlipPaper, SlipResult
 from tests.pages.samples import ABSENT, NOW, PAGES, PAPERS, SITE
+from tests.storage.witnessed import NOTE
 
 CODE = "B4XN8T0W"
 PAPERS_ON_SLIP = tuple(
@@ -47,6 +49,7 @@ RESULT = SlipResult(
     record_sha256="a3f0" * 16,
     helped_by="family",
     code=CODE,
+    head=LogHead(NOTE),
 )
 GRANTED = replace(
     TO_SIGN,

@@ -8,9 +8,11 @@ from datetime import timedelta
 
 from pypdf import PdfReader
 
+from exchange.pages.log_head import FILE_NAME, LogHead
 from exchange.pages.receipt import ReceiptFile, receipt_pdf
 from tests.pages.samples import NOW
 from tests.pages.test_markup import EVIL
+from tests.storage.witnessed import LOG_LINE, NOTE, TEXT
 
 VIEW = ReceiptFile(
     site="MPP Kota Samarinda",
@@ -35,6 +37,7 @@ VIEW = ReceiptFile(
     key_id="k" * 43,
     record_sha256="0" * 64,
     files=(("consent.jws", b"e.e.e"),),
+    head=LogHead(NOTE),
 )
 LIMIT_BYTES = 50_000
 
@@ -54,6 +57,26 @@ def test_every_line_has_both_languages() -> None:
         "The signed record is inside this file: consent.jws.",
     ):  # fmt: skip
         assert words in text
+
+
+def test_the_logs_head_is_on_it() -> None:
+    """M36: origin, size and the root's beginning to be read, the whole note as a file and as a QR; without one, nothing is said."""
+    pdf = receipt_pdf(VIEW)
+    text = text_of(pdf)
+    for words in (
+        "Kepala catatan akses",
+        "berkas.example.go.id/akses 1000 entri / entries BpXAcddXiVG2...",
+        FILE_NAME,
+    ):
+        assert words in text
+    attached = PdfReader(io.BytesIO(pdf), strict=True).attachments
+    assert attached[FILE_NAME] == [NOTE.encode()]
+    assert LogHead(NOTE).code() == NOTE
+    long = LogHead(NOTE + LOG_LINE * 5)
+    assert long.code() == f"{TEXT}\n{LOG_LINE}"
+    bare = receipt_pdf(replace(VIEW, head=None))
+    assert "Kepala" not in text_of(bare)
+    assert list(PdfReader(io.BytesIO(bare)).attachments) == ["consent.jws"]
 
 
 def test_each_state_has_its_heading() -> None:

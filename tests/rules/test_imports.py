@@ -174,6 +174,10 @@ VIOLATIONS = {
         ("storage.vault", "storage.keys.local_file"),
         ("exchange.app", "storage.keys.local_file"),
     ],
+    "a witness stands on the ledger's pure modules alone": [
+        ("storage.witness.desk", "storage.database"),
+        ("storage.ledger.policy", "asyncio"),
+    ],
     "only the ledger makes receipts, only the vault reads them": [
         ("exchange.flows.fetch", "storage.ledger.receipt"),
         ("storage.ledger.page", "storage.ledger.receipt"),

@@ -66,6 +66,7 @@ PUBLIC = {
         "GET",
         "/log/tile/{path}",
     ): "public by design: hashes and commitments, as far as the published checkpoint goes",
+    ("GET", "/log/checkpoint/cosigned"): "the same, with what its witnesses signed",
     ("GET", "/log/vkey"): "the public half of the log's key",
     ("GET", "/log/vkeys"): "the same, with those that are retired",
     ("GET", "/.well-known/jwks.json"): "public keys",

@@ -7,8 +7,8 @@ Revises: 0034
 import sqlalchemy as sa
 from alembic import context, op
 
-revision = "0039"
-down_revision = "0034"
+revision = "0036"
+down_revision = "0035"
 branch_labels = None
 depends_on = None
 
