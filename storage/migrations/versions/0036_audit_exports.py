@@ -1,7 +1,7 @@
 """Exports of the ledger's entries as evidence, which take two persons.
 
-Revision ID: 0039
-Revises: 0034
+Revision ID: 0036
+Revises: 0035
 """
 
 import sqlalchemy as sa
