@@ -113,9 +113,20 @@ async def _lost(bucket: Bucket, _world: World, mine: Any, _other: Any) -> None:
     bucket.remove(mine["object_key"])
 
 
+async def _longer(bucket: Bucket, _world: World, mine: Any, _other: Any) -> None:
+    bucket.put(mine["object_key"], bucket.get(mine["object_key"]) + b"x")
+
+
 async def _swapped_object(bucket: Bucket, _world: World, mine: Any, other: Any) -> None:
     """Another citizen's paper of the same length."""
     bucket.put(mine["object_key"], bucket.get(other["object_key"]))
+
+
+async def _other_length(bucket: Bucket, _world: World, mine: Any, other: Any) -> None:
+    """Another citizen's paper, which is longer or shorter: two objects are changed for one another."""
+    one, two = bucket.get(mine["object_key"]), bucket.get(other["object_key"])
+    bucket.put(mine["object_key"], two + b"x")
+    bucket.put(other["object_key"], one)
 
 
 async def _swapped_row(_bucket: Bucket, world: World, mine: Any, other: Any) -> None:
@@ -172,9 +183,10 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     "a bit of the tag": (flip_at(1.0), "cipher"),
     "a swapped object": (_swapped_object, "cipher"),
     "a lost object": (_lost, "missing"),
+    "a cut object": (_cut, "length"),
+    "a longer object": (_longer, "length"),
+    "another's object of another length": (_other_length, "length"),
     "a swapped row": (_swapped_row, "key"),
     "an old wrapped key": (_old_key, "key"),
     "an old data key": (_old_data_key, "seal"),
 }
-# What a fetch answers with 503 (a body of another length), or cannot see: the row says it.
-FSCK_ONLY: dict[str, tuple[Attack, str]] = {"a cut object": (_cut, "length")}

@@ -32,7 +32,7 @@ from exchange.backups import (
 )
 from storage.database import Database
 from storage.dumps import DumpFailed, Dumps
-from storage.errors import DocumentMissing
+from storage.errors import DocumentMissing, WrongLength
 from storage.shelf import Shelf, kept_no_more
 
 AT_ONCE = 8
@@ -194,6 +194,9 @@ async def _copied(shelf: Shelf, item: Item, target: Path) -> str | None:
     except DocumentMissing:
         beside.unlink(missing_ok=True)
         return "missing"
+    except WrongLength:
+        beside.unlink(missing_ok=True)
+        return "damaged"
     if digest.hexdigest() != item.sha256:
         beside.unlink(missing_ok=True)
         return "damaged"

@@ -15,10 +15,8 @@ from storage.documents import VERSIONS
 from storage.shelf import FAULTS
 from tests.conftest import StoreServer
 from tests.files import noted, twin
-from tests.tampering import ATTACKS, FSCK_ONLY, Attack, Bucket, change, flip_at, fsck, readiness_of, rows
+from tests.tampering import ATTACKS, Attack, Bucket, change, flip_at, fsck, readiness_of, rows
 from tests.world import JPEG, NIK, OTHER_NIK, World, running_world
-
-ALL = {**ATTACKS, **FSCK_ONLY}
 
 
 async def _two_papers(world: World) -> tuple[Any, Any, dict[str, Any]]:
@@ -53,11 +51,11 @@ async def test_a_clean_store_is_clean(world: World) -> None:
     assert not [entry for entry in await world.entries() if entry["type"] == "quarantine"]
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", ATTACKS)
 async def test_what_was_changed_is_found_put_aside_and_refused_by_name(world: World, name: str) -> None:
     """F20, F22, I8, attacks 4.8. Readiness, a new ticket and one that was issued before say why; an entry stands on the citizen's
     trail, those over the site are told, health shows it. Wrong version: the copy is only reported, and goes on being asked for."""
-    attack, fault = ALL[name]
+    attack, fault = ATTACKS[name]
     officer, mine, ticket = await _two_papers(world)
     before = mine["sha256"]
     await _attacked(world, mine, attack)
