@@ -13,12 +13,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import re
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from xml.etree.ElementTree import ParseError
 
 import aiohttp
@@ -43,6 +44,7 @@ _NOT_THERE = "00/00000000000000000000000000000000"
 _GOOD = {"PUT": {200}, "DELETE": {200, 204}}
 _REGION = "us-east-1"  # fixed: asking the store for it would cost a request
 
+_OBJECT_KEY = re.compile(r"[0-9a-f]{2}/[0-9a-f]{32}")
 T = TypeVar("T")
 
 
@@ -67,6 +69,11 @@ def new_object_key() -> str:
     """32 random hex digits, sharded by the first two; tells nothing about the paper or the person."""
     key = secrets.token_hex(16)
     return f"{key[:2]}/{key}"
+
+
+def is_object_key(key: str) -> bool:
+    """Is it of the form that ``new_object_key`` gives? What is not was never ours (migration 0040 has the same rule)."""
+    return _OBJECT_KEY.fullmatch(key) is not None
 
 
 class Blobs:
@@ -125,11 +132,13 @@ class Blobs:
         """The keys that begin with ``prefix``, in the store's order."""
         return [item.key for item in await self.listed(prefix)]
 
-    async def listed(self, prefix: str) -> Sequence[Listed]:
-        """The objects whose keys begin with ``prefix``, as the store describes them."""
+    async def listed(self, prefix: str, *, whole: bool = True) -> Sequence[Listed]:
+        """The objects whose keys begin with ``prefix``, as the store describes them. ``whole`` False: up to the next slash, where what
+        lies behind is one entry, of no size, that ends with it.
+        """
 
         def listed() -> Sequence[Listed]:
-            found = self._sdk.list_objects(self._bucket, prefix=prefix, recursive=True)
+            found = self._sdk.list_objects(self._bucket, prefix=prefix, recursive=whole)
             return [
                 Listed(item.object_name, item.size or 0, item.last_modified)
                 for item in found
@@ -230,7 +239,7 @@ class Blobs:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         if self._others is None:
             raise RuntimeError("Blobs.open() first")
-        path = f"/{self._bucket}/{key}"
+        path = f"/{self._bucket}/{quote(key)}"  # what is deleted may have a name that is not ours
         place = URL.build(
             scheme=self._endpoint.scheme, authority=self._endpoint.netloc, path=path, encoded=True
         )

@@ -158,7 +158,7 @@ async def test_what_cannot_be_drawn_can_be_decided(
         assert (await decides(phone, link)).status_code == 200
 
 
-@pytest.mark.parametrize("name", ["a cut object", "a swapped row"])
+@pytest.mark.parametrize("name", ["a cut object", "an old wrapped key"])
 async def test_a_copy_that_is_damaged_is_put_aside(world: World, name: str) -> None:
     """F20, I8: who decides is the first to look at it: no picture, and the next one is told. Wrong versions: only a seal that breaks is
     looked at again, not an object of another length; a key that does not open is told and left there.

@@ -17,6 +17,7 @@ from exchange.cli.bench.people import open_counter
 from exchange.cli.bench.world import World
 from exchange.deps import Parts, clock
 from exchange.wiring import at_work
+from storage.blobs import new_object_key
 from storage.citizen_keys import CitizenKey
 from storage.documents import DocumentVersion
 from storage.ids import new_id
@@ -139,7 +140,7 @@ def _versions(ref: str, now: datetime) -> Iterator[DocumentVersion]:
                 subject_ref=ref,
                 type=kind,
                 state=state,
-                object_key=os.urandom(16).hex(),
+                object_key=new_object_key(),
                 wrapped_key=os.urandom(60),
                 sha256=sha256,
                 received_sha256=sha256,
