@@ -3,10 +3,13 @@
     database.dump    pg_dump, custom format: every row of one moment, wrapped keys among them
     objects.jsonl    one line an object: {"key", "size", "sha256"} of the sealed bytes, by key
     objects/         the objects under their keys, unless they are listed only
-    backup.json      what it is; written last: without it the backup is not finished
+    backup.json      what it is, sealed by the root key; written last: without it the backup is not finished
 
 Everything but the objects' bytes follows from the dump, so all of it can be computed again without a server. There is no key in it that
 opens anything without the root key, which is named (id and version) and never copied.
+
+A digest alone proves that no bit turned by itself: whoever can write into the folder computes another one. So the statement's digest is wrapped
+by the root key as a key of the site would be, bound to what it is for: who does not hold the root key cannot make one for other content.
 """
 
 from __future__ import annotations
@@ -21,12 +24,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from storage.blobs import is_object_key
 from storage.dumps import Dumps, Row
-from storage.errors import StorageError
+from storage.errors import RootKeyRefused, SealBroken, StorageError
+from storage.keyring import site_key_ad
+from storage.keys.provider import Bound, KeyProvider, WrappedKey
+from storage.sealing import kek_ad, trail_ad
 
-FORMAT = "berkas-backup/1"
+FORMAT = "berkas-backup/2"
+BEFORE = "berkas-backup/1"  # without a seal
 COPIED, LISTED = "copied", "listed"
 CHUNK_BYTES = 1_048_576
+_SEAL_AD = b"berkas-backup|backup.json"
 # Versions whose bytes are not ours to keep any more, and those of which no whole copy is known.
 _WITHOUT_BYTES = frozenset({"erased", "voided", "quarantined"})
 
@@ -111,9 +120,7 @@ async def described(dumps: Dumps, dump: Path) -> Described:
             if (state := row["state"] or "") in counts:
                 counts[state] += 1
             else:
-                items.append(
-                    Item(row["object_key"] or "", int(row["cipher_size"] or 0), row["cipher_sha256"] or "")
-                )
+                items.append(_item(row))
     return Described(
         revision=revision[0],
         origin=heads[0]["origin"] or "",
@@ -126,28 +133,114 @@ async def described(dumps: Dumps, dump: Path) -> Described:
     )
 
 
+def _item(row: Row) -> Item:
+    """The key becomes the name of a file. Raises ``BackupRefused``."""
+    key = row["object_key"] or ""
+    if not is_object_key(key):
+        raise BackupRefused(
+            f"{row['id']} names an object under a key that Berkas never gave: the database was changed by somebody else "
+            "(berkas fsck --repair puts it aside)"
+        )
+    return Item(key, int(row["cipher_size"] or 0), row["cipher_sha256"] or "")
+
+
+async def keys_fault(dumps: Dumps, dump: Path, holder: KeyProvider) -> str | None:
+    """A sentence when the keys in the dump are not the holder's to open: one of each root key is tried. Raises ``DumpFailed`` and
+    ``RootKeyAway``.
+    """
+    samples: dict[tuple[str, int], Bound] = {}
+    for table, bound_of in (("site_key", _site_key), ("citizen_key", _citizen_key)):
+        async with aclosing(dumps.rows(dump, table)) as rows:
+            async for row in rows:
+                bound = bound_of(row)
+                if bound is not None:
+                    samples[bound.wrapped.root_key_id, bound.wrapped.root_key_version] = bound
+    for (key_id, version), bound in samples.items():
+        try:
+            await holder.unwrap(bound.wrapped, bound.associated_data)
+        except (RootKeyRefused, SealBroken):
+            return f"its keys are wrapped by the root key {key_id} version {version}, which is not the one at hand"
+    return None
+
+
+def _site_key(row: Row) -> Bound:
+    return Bound(_wrapped(row, "wrapped"), site_key_ad(row["purpose"] or "", row["kid"] or ""))
+
+
+def _citizen_key(row: Row) -> Bound | None:
+    """None where both were destroyed."""
+    column = "document_key" if row["document_key"] is not None else "trail_key"
+    if row[column] is None:
+        return None
+    wrapped = _wrapped(row, column)
+    ad = kek_ad if column == "document_key" else trail_ad
+    return Bound(wrapped, ad(row["id"] or ""))
+
+
+def _wrapped(row: Row, column: str) -> WrappedKey:
+    blob = bytes.fromhex((row[column] or "").removeprefix("\\x"))
+    return WrappedKey(row["root_key_id"] or "", int(row["root_key_version"] or 0), blob)
+
+
 def lines(items: list[Item]) -> Iterator[str]:
     return (json.dumps(asdict(item)) + "\n" for item in items)
 
 
-def state(folder: Folder, facts: dict[str, Any]) -> None:
-    """Write ``backup.json``, with a digest over itself: a bit that turns in it is found too."""
-    text = json.dumps(facts | {"sha256": _digest_of(facts)}, indent=2) + "\n"
+async def state(folder: Folder, facts: dict[str, Any], holder: KeyProvider) -> None:
+    """Write ``backup.json`` with a digest over itself, sealed by the root key. Raises what the root key's holder raises."""
+    digest = _digest_of(facts)
+    sealed = await holder.wrap(bytes.fromhex(digest), _SEAL_AD)
+    seal = {"root_key": [sealed.root_key_id, sealed.root_key_version], "sealed": sealed.blob.hex()}
+    text = json.dumps(facts | {"sha256": digest, "seal": seal}, indent=2) + "\n"
     written(folder.statement, text.encode())
+
+
+async def seal_fault(folder: Folder, holder: KeyProvider) -> str | None:
+    """A sentence when ``backup.json`` is not what a holder of the root key sealed. Raises ``BackupRefused`` and ``RootKeyAway``."""
+    facts, seal = _statement(folder)
+    if seal is None:
+        return "backup.json is not sealed by a root key: nobody can tell who wrote it (one of an earlier release: --unsealed)"
+    try:
+        (key_id, version), blob = seal["root_key"], bytes.fromhex(seal["sealed"])
+        digest = await holder.unwrap(WrappedKey(str(key_id), int(version), blob), _SEAL_AD)
+    except RootKeyRefused:
+        return "backup.json is sealed by another root key than the one at hand"
+    except (SealBroken, ValueError, TypeError, KeyError):
+        return "the seal of backup.json does not open"
+    return None if digest.hex() == _digest_of(facts) else "backup.json is not what was sealed"
 
 
 def read_statement(folder: Folder) -> dict[str, Any]:
     """Raises ``BackupRefused``."""
+    return _statement(folder)[0]
+
+
+def strangers(folder: Folder, items: list[Item]) -> list[Path]:
+    """What lies in the folder and is no part of the backup; folders that are links are not entered."""
+    own = {folder.dump, folder.listing, folder.statement, *(folder.object(item.key) for item in items)}
+    holds = {parent for path in own for parent in path.parents}
+    found, waiting = [], [folder.path]
+    while waiting:
+        for path in waiting.pop().iterdir():
+            if path in holds and path.is_dir() and not path.is_symlink():
+                waiting.append(path)
+            elif path not in own:
+                found.append(path)
+    return sorted(found)
+
+
+def _statement(folder: Folder) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """What it says, and its seal. Raises ``BackupRefused``."""
     try:
         said = json.loads(folder.statement.read_bytes())
-        digest = said.pop("sha256")
+        digest, seal = said.pop("sha256"), said.pop("seal", None)
     except FileNotFoundError:
         raise BackupRefused(f"{folder.path} holds no finished backup") from None
     except (OSError, ValueError, AttributeError, KeyError, TypeError):
         raise BackupRefused("backup.json cannot be read") from None
-    if digest != _digest_of(said) or said.get("format") != FORMAT:
+    if digest != _digest_of(said) or said.get("format") not in {FORMAT, BEFORE}:
         raise BackupRefused("backup.json was changed, or is of another release")
-    return dict(said)
+    return dict(said), seal
 
 
 def written(path: Path, content: bytes) -> None:
