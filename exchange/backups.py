@@ -24,18 +24,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from storage.blobs import is_object_key
+from storage.backup_seal import BackupSeal
+from storage.documents import is_object_key
 from storage.dumps import Dumps, Row
 from storage.errors import RootKeyRefused, SealBroken, StorageError
-from storage.keyring import site_key_ad
-from storage.keys.provider import Bound, KeyProvider, WrappedKey
-from storage.sealing import kek_ad, trail_ad
 
 FORMAT = "berkas-backup/2"
 BEFORE = "berkas-backup/1"  # without a seal
 COPIED, LISTED = "copied", "listed"
 CHUNK_BYTES = 1_048_576
-_SEAL_AD = b"berkas-backup|backup.json"
 # Versions whose bytes are not ours to keep any more, and those of which no whole copy is known.
 _WITHOUT_BYTES = frozenset({"erased", "voided", "quarantined"})
 
@@ -144,68 +141,35 @@ def _item(row: Row) -> Item:
     return Item(key, int(row["cipher_size"] or 0), row["cipher_sha256"] or "")
 
 
-async def keys_fault(dumps: Dumps, dump: Path, holder: KeyProvider) -> str | None:
-    """A sentence when the keys in the dump are not the holder's to open: one of each root key is tried. Raises ``DumpFailed`` and
-    ``RootKeyAway``.
-    """
-    samples: dict[tuple[str, int], Bound] = {}
-    for table, bound_of in (("site_key", _site_key), ("citizen_key", _citizen_key)):
-        async with aclosing(dumps.rows(dump, table)) as rows:
-            async for row in rows:
-                bound = bound_of(row)
-                if bound is not None:
-                    samples[bound.wrapped.root_key_id, bound.wrapped.root_key_version] = bound
-    for (key_id, version), bound in samples.items():
-        try:
-            await holder.unwrap(bound.wrapped, bound.associated_data)
-        except (RootKeyRefused, SealBroken):
-            return f"its keys are wrapped by the root key {key_id} version {version}, which is not the one at hand"
-    return None
-
-
-def _site_key(row: Row) -> Bound:
-    return Bound(_wrapped(row, "wrapped"), site_key_ad(row["purpose"] or "", row["kid"] or ""))
-
-
-def _citizen_key(row: Row) -> Bound | None:
-    """None where both were destroyed."""
-    column = "document_key" if row["document_key"] is not None else "trail_key"
-    if row[column] is None:
+async def keys_fault(dumps: Dumps, dump: Path, root: BackupSeal) -> str | None:
+    """A sentence when the keys in the dump do not open at hand. Raises ``DumpFailed`` and ``RootKeyAway``."""
+    foreign = await root.foreign_key(dumps, dump)
+    if foreign is None:
         return None
-    wrapped = _wrapped(row, column)
-    ad = kek_ad if column == "document_key" else trail_ad
-    return Bound(wrapped, ad(row["id"] or ""))
-
-
-def _wrapped(row: Row, column: str) -> WrappedKey:
-    blob = bytes.fromhex((row[column] or "").removeprefix("\\x"))
-    return WrappedKey(row["root_key_id"] or "", int(row["root_key_version"] or 0), blob)
+    return f"its keys are wrapped by the root key {foreign[0]} version {foreign[1]}, which is not the one at hand"
 
 
 def lines(items: list[Item]) -> Iterator[str]:
     return (json.dumps(asdict(item)) + "\n" for item in items)
 
 
-async def state(folder: Folder, facts: dict[str, Any], holder: KeyProvider) -> None:
-    """Write ``backup.json`` with a digest over itself, sealed by the root key. Raises what the root key's holder raises."""
+async def state(folder: Folder, facts: dict[str, Any], root: BackupSeal) -> None:
+    """Write ``backup.json`` with a digest over itself, sealed by the root key. Raises ``RootKeyAway``."""
     digest = _digest_of(facts)
-    sealed = await holder.wrap(bytes.fromhex(digest), _SEAL_AD)
-    seal = {"root_key": [sealed.root_key_id, sealed.root_key_version], "sealed": sealed.blob.hex()}
-    text = json.dumps(facts | {"sha256": digest, "seal": seal}, indent=2) + "\n"
-    written(folder.statement, text.encode())
+    said = facts | {"sha256": digest, "seal": await root.sealed(bytes.fromhex(digest))}
+    written(folder.statement, (json.dumps(said, indent=2) + "\n").encode())
 
 
-async def seal_fault(folder: Folder, holder: KeyProvider) -> str | None:
+async def seal_fault(folder: Folder, root: BackupSeal) -> str | None:
     """A sentence when ``backup.json`` is not what a holder of the root key sealed. Raises ``BackupRefused`` and ``RootKeyAway``."""
     facts, seal = _statement(folder)
     if seal is None:
         return "backup.json is not sealed by a root key: nobody can tell who wrote it (one of an earlier release: --unsealed)"
     try:
-        (key_id, version), blob = seal["root_key"], bytes.fromhex(seal["sealed"])
-        digest = await holder.unwrap(WrappedKey(str(key_id), int(version), blob), _SEAL_AD)
+        digest = await root.digest(seal)
     except RootKeyRefused:
         return "backup.json is sealed by another root key than the one at hand"
-    except (SealBroken, ValueError, TypeError, KeyError):
+    except SealBroken:
         return "the seal of backup.json does not open"
     return None if digest.hex() == _digest_of(facts) else "backup.json is not what was sealed"
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import re
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
@@ -44,7 +43,6 @@ _NOT_THERE = "00/00000000000000000000000000000000"
 _GOOD = {"PUT": {200}, "DELETE": {200, 204}}
 _REGION = "us-east-1"  # fixed: asking the store for it would cost a request
 
-_OBJECT_KEY = re.compile(r"[0-9a-f]{2}/[0-9a-f]{32}")
 T = TypeVar("T")
 
 
@@ -69,11 +67,6 @@ def new_object_key() -> str:
     """32 random hex digits, sharded by the first two; tells nothing about the paper or the person."""
     key = secrets.token_hex(16)
     return f"{key[:2]}/{key}"
-
-
-def is_object_key(key: str) -> bool:
-    """Is it of the form that ``new_object_key`` gives? What is not was never ours (migration 0040 has the same rule)."""
-    return _OBJECT_KEY.fullmatch(key) is not None
 
 
 class Blobs:

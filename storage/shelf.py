@@ -10,9 +10,9 @@ import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from storage.blobs import Blobs, Listed, is_object_key
+from storage.blobs import Blobs, Listed
 from storage.database import Reading
-from storage.documents import GONE, VERSIONS, DocumentVersion
+from storage.documents import GONE, VERSIONS, DocumentVersion, is_object_key
 from storage.errors import DocumentMissing, KeyMissing, SealBroken
 from storage.sealing import SEGMENT_BYTES, Opener, document_ad, sealed_size
 

@@ -15,9 +15,9 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field, replace
 
-from storage.blobs import Blobs, is_object_key, new_object_key
+from storage.blobs import Blobs, new_object_key
 from storage.database import Database
-from storage.documents import DocumentVersion, version_row
+from storage.documents import DocumentVersion, is_object_key, version_row
 from storage.errors import DocumentMissing, KeyMissing, SealBroken, StoreUnavailable
 from storage.keyring import CACHE_LIFE_S, Keyring
 from storage.ledger.receipt import Receipt

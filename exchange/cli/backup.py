@@ -18,11 +18,10 @@ from exchange.flows.keep_backup import Plan, Report
 from exchange.settings import Settings, SettingsRefused
 from exchange.wiring import sealed_shelf
 from storage import schema
+from storage.backup_seal import BackupSeal
 from storage.database import Database
 from storage.dumps import Dumps, server_major
 from storage.embedded.postgres_binaries import OLDEST_MAJOR, dump_tools
-from storage.keyring import provider_for
-from storage.keys.provider import KeyProvider
 from storage.ledger.checkpoint import CheckpointRefused, NoteVerifier, open_note
 
 app = typer.Typer(no_args_is_help=True, help="Copies of everything, and back.")
@@ -55,8 +54,8 @@ def verify(folder: Path = _FOLDER, unsealed: bool = _UNSEALED, as_json: bool = _
     """Compute everything again from the dump, and read every object; no server is asked. Where the root key is at hand, who wrote it, too.
     Exit code 0 whole, 3 not, 1 unreadable.
     """
-    holder = _holder(setup.load_settings())
-    _tell(_verified(Folder(folder.resolve()), holder, unsealed=unsealed), as_json=as_json)
+    root = _root(setup.load_settings())
+    _tell(_verified(Folder(folder.resolve()), root, unsealed=unsealed), as_json=as_json)
 
 
 @app.command("restore")
@@ -74,12 +73,12 @@ def restore(
     if settings.mode == "production" and not (vkey and checkpoint):
         raise SettingsRefused("name the log's verifier key and the newest checkpoint, as kept outside")
     note = checkpoint.read_text() if checkpoint else None
-    holder = _holder(settings)
-    if holder is None:
+    root = _root(settings)
+    if root is None:
         raise BackupRefused(
             "no root key is at hand: put the one of the backup in its place (BERKAS_ROOT_KEY, or keys/root.key in the data directory)"
         )
-    report = _verified(backup, holder, unsealed=unsealed)
+    report = _verified(backup, root, unsealed=unsealed)
     if not report.whole:
         why = "; ".join(report.problems) or "objects are missing or damaged"
         raise BackupRefused(f"the backup is not whole (berkas backup verify): nothing was changed: {why}")
@@ -92,8 +91,8 @@ def restore(
 
 
 async def _created(settings: Settings, plan: Plan) -> Report:
-    holder = _holder(settings)
-    if holder is None:
+    root = _root(settings)
+    if root is None:
         raise SettingsRefused("BERKAS_ROOT_KEY is not set: a backup is sealed by the root key")
     database = Database(_url(settings))
     try:
@@ -102,23 +101,23 @@ async def _created(settings: Settings, plan: Plan) -> Report:
         found = await keep_backup.dumped(Dumps(dump_tools(major)), _owner_url(settings), plan)
         with progress("objects", len(found.items)) as advance:
             async with sealed_shelf(settings) as shelf:
-                return await keep_backup.finish(found, database, shelf, holder, plan, advance)
+                return await keep_backup.finish(found, database, shelf, root, plan, advance)
     finally:
         await database.close()
 
 
-def _verified(folder: Folder, holder: KeyProvider | None, *, unsealed: bool) -> Report:
+def _verified(folder: Folder, root: BackupSeal | None, *, unsealed: bool) -> Report:
     dumps = Dumps(dump_tools(OLDEST_MAJOR))
     with progress("objects", None) as advance:
-        return asyncio.run(keep_backup.verified(dumps, folder, holder, unsealed=unsealed, progress=advance))
+        return asyncio.run(keep_backup.verified(dumps, folder, root, unsealed=unsealed, progress=advance))
 
 
-def _holder(settings: Settings) -> KeyProvider | None:
+def _root(settings: Settings) -> BackupSeal | None:
     """Of the root key that the settings name, or that lies in the sandbox's data directory; none is made."""
     path = setup.data_dir(settings) / setup.ROOT_KEY
     here = f"file:{path}" if settings.mode == "sandbox" and path.exists() else ""
     url = settings.root_key or here
-    return provider_for(url, settings.root_key_other) if url else None
+    return BackupSeal(url, settings.root_key_other) if url else None
 
 
 async def _given_back(settings: Settings, folder: Folder) -> Described:

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from exchange.quarantine import let_out, put_aside
-from storage.blobs import is_object_key
 from storage.database import Database
-from storage.documents import DocumentVersion, count_versions, version_row
+from storage.documents import DocumentVersion, count_versions, is_object_key, version_row
 from storage.errors import StoreUnavailable
 from storage.keyring import Keyring
 from storage.ledger.log import Appender

@@ -34,10 +34,10 @@ from exchange.backups import (
     strangers,
     written,
 )
+from storage.backup_seal import BackupSeal
 from storage.database import Database
 from storage.dumps import DumpFailed, Dumps
 from storage.errors import DocumentMissing, WrongLength
-from storage.keys.provider import KeyProvider
 from storage.shelf import Shelf, kept_no_more
 
 AT_ONCE = 8
@@ -103,7 +103,7 @@ async def finish(
     found: Described,
     database: Database,
     shelf: Shelf,
-    holder: KeyProvider,
+    root: BackupSeal,
     plan: Plan,
     progress: Callable[[int], None] = lambda _done: None,
 ) -> Report:
@@ -136,14 +136,14 @@ async def finish(
             "gone_since": sorted(gone),
             **found.facts(),
         }
-        await state(plan.folder, report.facts, holder)
+        await state(plan.folder, report.facts, root)
     return report
 
 
 async def verified(
     dumps: Dumps,
     folder: Folder,
-    holder: KeyProvider | None,
+    root: BackupSeal | None,
     *,
     unsealed: bool = False,
     progress: Callable[[int], None] = lambda _done: None,
@@ -153,8 +153,8 @@ async def verified(
     """
     said = read_statement(folder)
     report = Report(facts=said)
-    if holder is not None and not (unsealed and said["format"] == BEFORE):
-        fault = await seal_fault(folder, holder)
+    if root is not None and not (unsealed and said["format"] == BEFORE):
+        fault = await seal_fault(folder, root)
         report.sealed = fault is None
         report.problems += [fault] if fault else []
     try:
@@ -169,7 +169,7 @@ async def verified(
         found = await described(dumps, folder.dump)
     except DumpFailed as error:
         raise BackupRefused(str(error)) from None
-    if holder is not None and (fault := await keys_fault(dumps, folder.dump, holder)):
+    if root is not None and (fault := await keys_fault(dumps, folder.dump, root)):
         report.problems.append(fault)
     report.objects, report.object_bytes = len(found.items), sum(item.size for item in found.items)
     facts = found.facts()

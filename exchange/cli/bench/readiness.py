@@ -17,7 +17,6 @@ from exchange.cli.bench.people import open_counter
 from exchange.cli.bench.world import World
 from exchange.deps import Parts, clock
 from exchange.wiring import at_work
-from storage.blobs import new_object_key
 from storage.citizen_keys import CitizenKey
 from storage.documents import DocumentVersion
 from storage.ids import new_id
@@ -140,7 +139,7 @@ def _versions(ref: str, now: datetime) -> Iterator[DocumentVersion]:
                 subject_ref=ref,
                 type=kind,
                 state=state,
-                object_key=new_object_key(),
+                object_key=f"{sha256[:2]}/{sha256[:32]}",
                 wrapped_key=os.urandom(60),
                 sha256=sha256,
                 received_sha256=sha256,
