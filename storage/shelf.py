@@ -21,7 +21,6 @@ __all__ = ["FAULTS", "GONE", "OUTSIDE", "SHARDS", "Listed", "Shelf", "on_shard",
 SHARDS = tuple(f"{number:02x}" for number in range(256))  # the first two digits of every object key
 OUTSIDE = ""
 """What is in no shard: keys that Berkas never gave."""
-_IN_A_SHARD = "(left(object_key, 2) ~ '^[0-9a-f]{2}$')"
 FAULTS = {
     "missing": "the store does not hold the object",
     "length": "the object has another length than was stored",
@@ -154,7 +153,9 @@ def _compared(row: DocumentVersion, opener: Opener | None, cipher: str, plain: s
 async def on_shard(reading: Reading, shard: str) -> list[DocumentVersion]:
     """Every version whose object key begins with ``shard``, whatever its state; of ``OUTSIDE`` those in none."""
     if shard == OUTSIDE:
-        return await VERSIONS.load(reading.raw, f"{_IN_A_SHARD}::text", ["false"])
+        return await VERSIONS.load(
+            reading.raw, "(left(object_key, 2) ~ '^[0-9a-f]{2}$')::text", ["false"]
+        )
     return await VERSIONS.load(reading.raw, "left(object_key, 2)", [shard])
 
 
@@ -169,6 +170,10 @@ async def kept_no_more(reading: Reading, keys: Sequence[str]) -> set[str]:
 
 async def pending_on(reading: Reading, shard: str) -> set[str]:
     """Object keys of intakes under way there."""
-    where = f"NOT {_IN_A_SHARD} AND $1 = ''" if shard == OUTSIDE else "left(object_key, 2) = $1"
-    rows = await reading.raw.fetch(f"SELECT object_key FROM intake WHERE {where}", shard)  # noqa: S608 - constants
+    if shard == OUTSIDE:
+        rows = await reading.raw.fetch(
+            "SELECT object_key FROM intake WHERE left(object_key, 2) !~ '^[0-9a-f]{2}$'"
+        )
+    else:
+        rows = await reading.raw.fetch("SELECT object_key FROM intake WHERE left(object_key, 2) = $1", shard)
     return {row["object_key"] for row in rows}

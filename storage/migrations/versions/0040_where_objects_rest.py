@@ -15,12 +15,16 @@ branch_labels = None
 depends_on = None
 
 FORM = "object_key ~ '^[0-9a-f]{2}/[0-9a-f]{32}$'"
-TABLES = ("document_version", "intake")
+TABLES = {
+    "document_version": "SELECT document_id || '/' || version FROM document_version "
+    "WHERE object_key !~ '^[0-9a-f]{2}/[0-9a-f]{32}$' LIMIT 20",
+    "intake": "SELECT document_id || '/' || version FROM intake "
+    "WHERE object_key !~ '^[0-9a-f]{2}/[0-9a-f]{32}$' LIMIT 20",
+}
 
 
 def upgrade() -> None:
-    for table in TABLES:
-        odd_rows = f"SELECT document_id || '/' || version FROM {table} WHERE NOT ({FORM}) LIMIT 20"  # noqa: S608 - constants
+    for table, odd_rows in TABLES.items():
         found = op.get_bind().execute(sa.text(odd_rows))
         if odd := [row[0] for row in found]:
             raise RuntimeError(
