@@ -29,7 +29,7 @@ def upgrade() -> None:
         if odd := [row[0] for row in found]:
             raise RuntimeError(
                 f"{table}: object_key is not one of Berkas' own in {', '.join(odd)}: the database was changed by "
-                "somebody else; put the keys of the last good backup back (see the runbook), then migrate again"
+                "somebody else; put the keys of the last good backup back, then migrate again"
             )
         op.create_check_constraint(f"ck_{table}_object_key", table, FORM)
 
