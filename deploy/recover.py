@@ -2,7 +2,7 @@
 """Papers out of a database dump, a copy of the bucket and the root key, without Berkas: `cryptography` is all it needs.
 
 For the day on which nothing else is left. It reads a plain dump of PostgreSQL (`pg_dump`, COPY format), a folder with the
-bucket's objects, and the root key's file (32 bytes); it writes nothing but what it opened.
+bucket's objects, and the root key's file (32 bytes); it writes nothing but what it opened, for its owner alone to read.
 
     python recover.py --dump berkas.sql --list
     python recover.py --dump berkas.sql --objects bucket/ --root-key root.key --document d_01... --out paper.pdf
@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -219,6 +220,8 @@ def _chosen(dump: Dump, document: str, number: int | None) -> Row:
 
 
 def _kept(path: Path, plain: bytes, version: Row) -> None:
+    path.touch(mode=0o600)
+    path.chmod(0o600)  # one that stood there already may have been open to others
     path.write_bytes(plain)
     print(
         f"{path}: {version['type']}, version {version['version']}, {len(plain):,} bytes, sha256 {version['sha256']}"
@@ -273,6 +276,7 @@ def _all(given: argparse.Namespace, dump: Dump, root_key: bytes | None, document
 
 
 if __name__ == "__main__":
+    os.umask(0o077)
     try:
         sys.exit(_run(_arguments()))
     except (CannotRecover, OSError) as problem:

@@ -3,10 +3,13 @@
     database.dump    pg_dump, custom format: every row of one moment, wrapped keys among them
     objects.jsonl    one line an object: {"key", "size", "sha256"} of the sealed bytes, by key
     objects/         the objects under their keys, unless they are listed only
-    backup.json      what it is; written last: without it the backup is not finished
+    backup.json      what it is, sealed by the root key; written last: without it the backup is not finished
 
 Everything but the objects' bytes follows from the dump, so all of it can be computed again without a server. There is no key in it that
 opens anything without the root key, which is named (id and version) and never copied.
+
+A digest alone proves that no bit turned by itself: whoever can write into the folder computes another one. So the statement's digest is wrapped
+by the root key as a key of the site would be, bound to what it is for: who does not hold the root key cannot make one for other content.
 """
 
 from __future__ import annotations
@@ -21,10 +24,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from storage.backup_seal import BackupSeal
+from storage.documents import is_object_key
 from storage.dumps import Dumps, Row
-from storage.errors import StorageError
+from storage.errors import RootKeyRefused, SealBroken, StorageError
 
-FORMAT = "berkas-backup/1"
+FORMAT = "berkas-backup/2"
+BEFORE = "berkas-backup/1"  # without a seal
 COPIED, LISTED = "copied", "listed"
 CHUNK_BYTES = 1_048_576
 # Versions whose bytes are not ours to keep any more, and those of which no whole copy is known.
@@ -111,9 +117,7 @@ async def described(dumps: Dumps, dump: Path) -> Described:
             if (state := row["state"] or "") in counts:
                 counts[state] += 1
             else:
-                items.append(
-                    Item(row["object_key"] or "", int(row["cipher_size"] or 0), row["cipher_sha256"] or "")
-                )
+                items.append(_item(row))
     return Described(
         revision=revision[0],
         origin=heads[0]["origin"] or "",
@@ -126,28 +130,81 @@ async def described(dumps: Dumps, dump: Path) -> Described:
     )
 
 
+def _item(row: Row) -> Item:
+    """The key becomes the name of a file. Raises ``BackupRefused``."""
+    key = row["object_key"] or ""
+    if not is_object_key(key):
+        raise BackupRefused(
+            f"{row['id']} names an object under a key that Berkas never gave: the database was changed by somebody else "
+            "(berkas fsck --repair puts it aside)"
+        )
+    return Item(key, int(row["cipher_size"] or 0), row["cipher_sha256"] or "")
+
+
+async def keys_fault(dumps: Dumps, dump: Path, root: BackupSeal) -> str | None:
+    """A sentence when the keys in the dump do not open at hand. Raises ``DumpFailed`` and ``RootKeyAway``."""
+    foreign = await root.foreign_key(dumps, dump)
+    if foreign is None:
+        return None
+    return f"its keys are wrapped by the root key {foreign[0]} version {foreign[1]}, which is not the one at hand"
+
+
 def lines(items: list[Item]) -> Iterator[str]:
     return (json.dumps(asdict(item)) + "\n" for item in items)
 
 
-def state(folder: Folder, facts: dict[str, Any]) -> None:
-    """Write ``backup.json``, with a digest over itself: a bit that turns in it is found too."""
-    text = json.dumps(facts | {"sha256": _digest_of(facts)}, indent=2) + "\n"
-    written(folder.statement, text.encode())
+async def state(folder: Folder, facts: dict[str, Any], root: BackupSeal) -> None:
+    """Write ``backup.json`` with a digest over itself, sealed by the root key. Raises ``RootKeyAway``."""
+    digest = _digest_of(facts)
+    said = facts | {"sha256": digest, "seal": await root.sealed(bytes.fromhex(digest))}
+    written(folder.statement, (json.dumps(said, indent=2) + "\n").encode())
+
+
+async def seal_fault(folder: Folder, root: BackupSeal) -> str | None:
+    """A sentence when ``backup.json`` is not what a holder of the root key sealed. Raises ``BackupRefused`` and ``RootKeyAway``."""
+    facts, seal = _statement(folder)
+    if seal is None:
+        return "backup.json is not sealed by a root key: nobody can tell who wrote it (one of an earlier release: --unsealed)"
+    try:
+        digest = await root.digest(seal)
+    except RootKeyRefused:
+        return "backup.json is sealed by another root key than the one at hand"
+    except SealBroken:
+        return "the seal of backup.json does not open"
+    return None if digest.hex() == _digest_of(facts) else "backup.json is not what was sealed"
 
 
 def read_statement(folder: Folder) -> dict[str, Any]:
     """Raises ``BackupRefused``."""
+    return _statement(folder)[0]
+
+
+def strangers(folder: Folder, items: list[Item]) -> list[Path]:
+    """What lies in the folder and is no part of the backup; folders that are links are not entered."""
+    own = {folder.dump, folder.listing, folder.statement, *(folder.object(item.key) for item in items)}
+    holds = {parent for path in own for parent in path.parents}
+    found, waiting = [], [folder.path]
+    while waiting:
+        for path in waiting.pop().iterdir():
+            if path in holds and path.is_dir() and not path.is_symlink():
+                waiting.append(path)
+            elif path not in own:
+                found.append(path)
+    return sorted(found)
+
+
+def _statement(folder: Folder) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """What it says, and its seal. Raises ``BackupRefused``."""
     try:
         said = json.loads(folder.statement.read_bytes())
-        digest = said.pop("sha256")
+        digest, seal = said.pop("sha256"), said.pop("seal", None)
     except FileNotFoundError:
         raise BackupRefused(f"{folder.path} holds no finished backup") from None
     except (OSError, ValueError, AttributeError, KeyError, TypeError):
         raise BackupRefused("backup.json cannot be read") from None
-    if digest != _digest_of(said) or said.get("format") != FORMAT:
+    if digest != _digest_of(said) or said.get("format") not in {FORMAT, BEFORE}:
         raise BackupRefused("backup.json was changed, or is of another release")
-    return dict(said)
+    return dict(said), seal
 
 
 def written(path: Path, content: bytes) -> None:

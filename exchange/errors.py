@@ -45,6 +45,7 @@ TABLE: dict[type[Exception], str] = {
     storage_errors.DocumentMissing: "BK-5004",
     storage_errors.SealBroken: "BK-5004",
     storage_errors.StoreUnavailable: "BK-5002",
+    storage_errors.WrongLength: "BK-5002",
     storage_errors.UploadBroken: "BK-3004",
     storage_errors.GateBusy: "BK-5021",
     storage_errors.ScannerUnavailable: "BK-5022",

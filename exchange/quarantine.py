@@ -1,13 +1,14 @@
 """A stored copy that is not what it was is put aside, by whoever finds it: a fetch or ``berkas fsck`` (F20, F22).
 
 Quarantine is a state of the version, judged and on record: what is in it is refused by name at readiness, ticket and fetch. Nobody is
-believed at once: row, key and object are read anew before a version goes there, so that a key that was just turned, or one answer that
-was garbled on its way, takes no paper from anybody. Only a deep check that finds the copy whole lets it out again.
+believed at once: row, key and object are read anew before a version goes there, so that a key that was just turned, one answer that
+was garbled on its way, or a proxy's page in place of the object takes no paper from anybody. Only a deep check that finds the copy whole lets it out again.
 """
 
 from __future__ import annotations
 
 import contextlib
+import enum
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
@@ -17,7 +18,7 @@ from auth.grants import judge_examined
 from auth.verdict import Verdict
 from storage.database import Database
 from storage.documents import CAME_IN, VERSIONS, DocumentVersion, told_doc, version_row
-from storage.errors import DocumentMissing, KeyMissing, SealBroken, StorageError
+from storage.errors import DocumentMissing, KeyMissing, SealBroken, StorageError, WrongLength
 from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
@@ -27,8 +28,19 @@ from storage.quarantine import QUARANTINED, Quarantined
 from storage.vault import Vault
 
 # What says that a copy is not what was stored, and not merely that the store cannot be asked.
-DAMAGED = (SealBroken, DocumentMissing)
+DAMAGED = (SealBroken, DocumentMissing, WrongLength)
 _log = logging.getLogger("berkas.store")
+
+
+class Second(enum.Enum):
+    """What a second look finds."""
+
+    WHOLE = enum.auto()
+    DAMAGED = enum.auto()  # and it is put aside, by us or by somebody before
+    UNKNOWN = enum.auto()  # the store cannot say, or the row is another one by now
+
+
+LookAgain = Callable[[], Awaitable[Second]]
 
 
 async def suspect(
@@ -39,28 +51,33 @@ async def suspect(
     document_id: str,
     version: int,
     now: datetime,
-) -> bool:
-    """A fetch could not open this version: look again, and put it aside when that fails too. True when it opens now. Where nobody can
-    say, nothing is done: the fetch is refused, and the next one looks again.
+) -> Second:
+    """A fetch could not open this version: look again, and put it aside when that fails too. Where nobody can say, nothing is done: the
+    fetch is refused, and the next one looks again.
     """
     try:
         return await _looked_again(database, keyring, appender, vault, document_id, version, now)
     except StorageError as error:
         _log.warning("a suspect copy was not examined", extra={"error": type(error).__name__})
-        return False
+        return Second.UNKNOWN
 
 
-async def watched(
-    parts: AsyncGenerator[bytes, None], look_again: Callable[[], Awaitable[bool]]
-) -> AsyncGenerator[bytes, None]:
+async def confirmed(error: StorageError, look_again: LookAgain) -> StorageError:
+    """What whoever asked is told of ``error``, one of ``DAMAGED``, after the second look. A wrong length alone is a store that does not
+    answer as it should; of a copy that is put aside it is damage.
+    """
+    found = await look_again()
+    return SealBroken("length") if isinstance(error, WrongLength) and found is Second.DAMAGED else error
+
+
+async def watched(parts: AsyncGenerator[bytes, None], look_again: LookAgain) -> AsyncGenerator[bytes, None]:
     """The parts of a large document on their way; what breaks in the middle is looked at again too."""
     try:
         async with contextlib.aclosing(parts):
             async for part in parts:
                 yield part
-    except DAMAGED:
-        await look_again()
-        raise
+    except DAMAGED as error:
+        raise await confirmed(error, look_again) from None
 
 
 async def _looked_again(
@@ -71,21 +88,21 @@ async def _looked_again(
     document_id: str,
     version: int,
     now: datetime,
-) -> bool:
+) -> Second:
     vault.forget(document_id, version)
     async with database.reading() as reading:
         row = await version_row(reading, document_id, version)
     if row is None or row.state not in {"ready", "superseded"}:
-        return False
+        return Second.DAMAGED if row is not None and row.state == "quarantined" else Second.UNKNOWN
     keyring.forget(row.subject_ref)
     fault = (await vault.shelf.examine(row)).fault
     doc = {"document": document_id, "version": version}
     if fault is None:
         _log.warning("a copy that did not open opens now", extra=doc)
-        return True
+        return Second.WHOLE
     _log.error("a stored copy is damaged", extra=doc | {"fault": fault})
-    await put_aside(keyring, appender, row, fault, found_by="fetch", now=now)
-    return False
+    aside = await put_aside(keyring, appender, row, fault, found_by="fetch", now=now)
+    return Second.DAMAGED if aside else Second.UNKNOWN
 
 
 async def put_aside(

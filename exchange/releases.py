@@ -5,7 +5,7 @@ Shared by who fetches one paper and who fetches all papers of a ticket in one ar
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -31,7 +31,7 @@ from exchange.acts import caller_details, caller_needs, judged_caller
 from exchange.deliveries import Delivery, due_at, limit_s
 from exchange.family import linked, trail_needs, trails_of
 from exchange.provenance import told
-from exchange.quarantine import DAMAGED, suspect, watched
+from exchange.quarantine import DAMAGED, LookAgain, Second, confirmed, suspect, watched
 from exchange.redactions import Redaction, redaction_of
 from storage.consents import CONSENTS, ITEMS, consent_by_id
 from storage.copies import COPIES, CopyCode
@@ -55,7 +55,7 @@ Codes = Callable[[str], str]
 @dataclass(frozen=True, slots=True)
 class Release:
     """``place`` is None when the ticket does not name the paper, its key is gone or not its own: the batch refuses then, on record.
-    ``look_again`` asks whether a copy that did not open is damaged. ``others`` are the trails of those whom the paper names beside its holder. ``code_id`` is set for a copy that prints a code. ``size`` (bytes)
+    ``look_again`` says whether a copy that did not open is damaged. ``others`` are the trails of those whom the paper names beside its holder. ``code_id`` is set for a copy that prints a code. ``size`` (bytes)
     is of the whole answer that it is part of: it says when an outcome is due.
     """
 
@@ -68,7 +68,7 @@ class Release:
     trail: Trail
     others: tuple[Trail, ...]
     details: Mapping[str, Any]
-    look_again: Callable[[], Awaitable[bool]]
+    look_again: LookAgain
     size: int
     manner: str = ORIGINAL
     redaction: Redaction | None = None
@@ -121,7 +121,7 @@ async def resolved(
     try:
         place = await _place(vault, named)
     except SealBroken:  # the row's key is not its own, or was turned while we looked
-        place = await _place(vault, named) if await look_again() else None
+        place = await _place(vault, named) if await look_again() is Second.WHOLE else None
     trail = await _trail(database, keyring, ticket, place)
     manner = named.rendition if named else ORIGINAL
     entered = caller_details(
@@ -197,9 +197,8 @@ async def opened_of(release: Release, read: SealedRead, settled: Settled[Verdict
     """Raises what reading raises, here and while the parts are read; a copy that is damaged is looked at again before."""
     try:
         opened = await read.open(settled.receipt)
-    except DAMAGED:
-        await release.look_again()
-        raise
+    except DAMAGED as error:
+        raise await confirmed(error, release.look_again) from None
     return replace(opened, parts=watched(opened.parts, release.look_again)) if opened.parts else opened
 
 

@@ -18,7 +18,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from xml.etree.ElementTree import ParseError
 
 import aiohttp
@@ -125,11 +125,13 @@ class Blobs:
         """The keys that begin with ``prefix``, in the store's order."""
         return [item.key for item in await self.listed(prefix)]
 
-    async def listed(self, prefix: str) -> Sequence[Listed]:
-        """The objects whose keys begin with ``prefix``, as the store describes them."""
+    async def listed(self, prefix: str, *, whole: bool = True) -> Sequence[Listed]:
+        """The objects whose keys begin with ``prefix``, as the store describes them. ``whole`` False: up to the next slash, where what
+        lies behind is one entry, of no size, that ends with it.
+        """
 
         def listed() -> Sequence[Listed]:
-            found = self._sdk.list_objects(self._bucket, prefix=prefix, recursive=True)
+            found = self._sdk.list_objects(self._bucket, prefix=prefix, recursive=whole)
             return [
                 Listed(item.object_name, item.size or 0, item.last_modified)
                 for item in found
@@ -230,7 +232,7 @@ class Blobs:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         if self._others is None:
             raise RuntimeError("Blobs.open() first")
-        path = f"/{self._bucket}/{key}"
+        path = f"/{self._bucket}/{quote(key)}"  # what is deleted may have a name that is not ours
         place = URL.build(
             scheme=self._endpoint.scheme, authority=self._endpoint.netloc, path=path, encoded=True
         )

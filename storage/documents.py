@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -49,6 +50,14 @@ GONE = frozenset({ERASED, VOIDED})
 """What opens these is destroyed; their bytes are not ours to keep any more."""
 CAME_IN = frozenset({"ready", "superseded", "quarantined", DISPUTED})
 """What a newer version must be to stand before an older one that comes back."""
+
+
+_OBJECT_KEY = re.compile(r"[0-9a-f]{2}/[0-9a-f]{32}")
+
+
+def is_object_key(key: str) -> bool:
+    """Is it of the form that Berkas gives? What is not was never ours (migration 0040 has the same rule)."""
+    return _OBJECT_KEY.fullmatch(key) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,12 @@ class StoreUnavailable(StorageError):
         self.passing = passing
 
 
+class WrongLength(StoreUnavailable):
+    """The store gives an object of another length than was stored, and says so itself. Whoever reads a paper looks again: it is damaged,
+    or something in between answers in the store's place.
+    """
+
+
 class UploadBroken(StorageError):
     """The sender's body ended early or does not have the digest that was announced; nothing was kept."""
 

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import cast
 
 from storage.errors import StorageError
-from storage.s3_answers import CODE_END, meaning
+from storage.s3_answers import CODE_END, framed, meaning
 
 # A store slower than this is down for a reader who waits: 50 bytes a second would hold a connection for hours.
 SLOWEST_BYTES_PER_S = 65_536
@@ -154,7 +154,7 @@ class ReadConnection(asyncio.BufferedProtocol):
             length = dict(framing).get(b"content-length", b"")
             self._error_bytes = len(head) + int(length) if length.isdigit() else HEAD_ROOM_BYTES
         elif framing != [(b"content-length", b"%d" % self._left)]:
-            self._end(meaning(HTTPStatus.OK, b""))
+            self._end(framed(framing))
         else:
             self._status = HTTPStatus.OK
             self._last = self._last or len(begun) > self._left

@@ -12,17 +12,20 @@ from dataclasses import dataclass
 
 from storage.blobs import Blobs, Listed
 from storage.database import Reading
-from storage.documents import GONE, VERSIONS, DocumentVersion
+from storage.documents import GONE, VERSIONS, DocumentVersion, is_object_key
 from storage.errors import DocumentMissing, KeyMissing, SealBroken
 from storage.sealing import SEGMENT_BYTES, Opener, document_ad, sealed_size
 
-__all__ = ["FAULTS", "GONE", "SHARDS", "Listed", "Shelf", "on_shard", "pending_on"]
+__all__ = ["FAULTS", "GONE", "OUTSIDE", "SHARDS", "Listed", "Shelf", "on_shard", "pending_on"]
 
 SHARDS = tuple(f"{number:02x}" for number in range(256))  # the first two digits of every object key
+OUTSIDE = ""
+"""What is in no shard: keys that Berkas never gave."""
 FAULTS = {
     "missing": "the store does not hold the object",
     "length": "the object has another length than was stored",
     "row": "the sizes in the row do not fit each other",
+    "place": "the row names an object under a key that Berkas never gave",
     "key": "the wrapped key in the row does not open for this document, version and citizen",
     "cipher": "the stored bytes are not those that were stored",
     "seal": "a segment does not authenticate",
@@ -49,11 +52,25 @@ class Shelf:
         self._site = site
 
     async def listed(self, shard: str) -> dict[str, Listed]:
-        """Every object whose key begins with ``shard``. Raises ``StoreUnavailable``."""
+        """Every object whose key begins with ``shard``; of ``OUTSIDE`` those in none. Raises ``StoreUnavailable``."""
+        if shard == OUTSIDE:
+            return await self._outside()
         return {item.key: item for item in await self._blobs.listed(f"{shard}/")}
+
+    async def _outside(self) -> dict[str, Listed]:
+        found: dict[str, Listed] = {}
+        for item in await self._blobs.listed("", whole=False):
+            prefix, slash, _ = item.key.partition("/")
+            if not slash:
+                found[item.key] = item
+            elif prefix not in SHARDS:
+                found |= {inner.key: inner for inner in await self._blobs.listed(item.key)}
+        return found
 
     async def look(self, row: DocumentVersion) -> str | None:
         """The fault that row and listing show, asked of the store anew; no byte is read. Raises ``StoreUnavailable``."""
+        if not is_object_key(row.object_key):
+            return "place"
         found = {item.key: item for item in await self._blobs.listed(row.object_key)}
         return seen(row, found.get(row.object_key))
 
@@ -111,6 +128,8 @@ class Shelf:
 
 def seen(row: DocumentVersion, found: Listed | None) -> str | None:
     """What row and listing alone tell."""
+    if not is_object_key(row.object_key):
+        return "place"
     if row.cipher_size != sealed_size(row.size):
         return "row"
     if found is None:
@@ -132,7 +151,9 @@ def _compared(row: DocumentVersion, opener: Opener | None, cipher: str, plain: s
 
 
 async def on_shard(reading: Reading, shard: str) -> list[DocumentVersion]:
-    """Every version whose object key begins with ``shard``, whatever its state."""
+    """Every version whose object key begins with ``shard``, whatever its state; of ``OUTSIDE`` those in none."""
+    if shard == OUTSIDE:
+        return await VERSIONS.load(reading.raw, "(left(object_key, 2) ~ '^[0-9a-f]{2}$')::text", ["false"])
     return await VERSIONS.load(reading.raw, "left(object_key, 2)", [shard])
 
 
@@ -147,5 +168,10 @@ async def kept_no_more(reading: Reading, keys: Sequence[str]) -> set[str]:
 
 async def pending_on(reading: Reading, shard: str) -> set[str]:
     """Object keys of intakes under way there."""
-    rows = await reading.raw.fetch("SELECT object_key FROM intake WHERE left(object_key, 2) = $1", shard)
+    if shard == OUTSIDE:
+        rows = await reading.raw.fetch(
+            "SELECT object_key FROM intake WHERE left(object_key, 2) !~ '^[0-9a-f]{2}$'"
+        )
+    else:
+        rows = await reading.raw.fetch("SELECT object_key FROM intake WHERE left(object_key, 2) = $1", shard)
     return {row["object_key"] for row in rows}

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 
 from storage.blobs import Blobs, new_object_key
 from storage.database import Database
-from storage.documents import DocumentVersion, version_row
+from storage.documents import DocumentVersion, is_object_key, version_row
 from storage.errors import DocumentMissing, KeyMissing, SealBroken, StoreUnavailable
 from storage.keyring import Keyring
 from storage.ledger.receipt import Receipt
@@ -212,6 +212,8 @@ class Vault:
                 row = await version_row(reading, document_id, version)
             if row is None:
                 return None
+            if not is_object_key(row.object_key):
+                raise SealBroken("not a place of ours")
             try:
                 return row, *await self._opened_key(row)
             except SealBroken:
@@ -278,10 +280,8 @@ class SealedRead:
         ``DocumentMissing``, ``SealBroken``, ``StoreUnavailable``, ``KeyMissing``.
         """
         place = self._place
-        if not receipt.allowed or (receipt.document_id, receipt.version) != (
-            place.document_id,
-            place.version,
-        ):
+        wanted = (place.document_id, place.version)
+        if not receipt.allowed or (receipt.document_id, receipt.version) != wanted:
             self.cancel()
             raise RuntimeError("the vault opens only against an allowed Receipt for this document version")
         return await self._vault._opened(place, await self._task)  # noqa: SLF001 - one room

@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+import asyncpg
 from minio import Minio
 
 from exchange.deps import clock
 from exchange.flows import tidy_up
 from exchange.flows.check_store import Check, Report, Wish
+from storage.blobs import new_object_key
 from storage.keyring import SITE
 from storage.sealing import dek_ad, new_data_key, wrap
 from tests.world import NIK, SERVICE, OfficerAt, World
@@ -113,14 +115,27 @@ async def _lost(bucket: Bucket, _world: World, mine: Any, _other: Any) -> None:
     bucket.remove(mine["object_key"])
 
 
+async def _longer(bucket: Bucket, _world: World, mine: Any, _other: Any) -> None:
+    bucket.put(mine["object_key"], bucket.get(mine["object_key"]) + b"x")
+
+
 async def _swapped_object(bucket: Bucket, _world: World, mine: Any, other: Any) -> None:
     """Another citizen's paper of the same length."""
     bucket.put(mine["object_key"], bucket.get(other["object_key"]))
 
 
+async def _other_length(bucket: Bucket, _world: World, mine: Any, other: Any) -> None:
+    """Another citizen's paper, which is longer or shorter: two objects are changed for one another."""
+    one, two = bucket.get(mine["object_key"]), bucket.get(other["object_key"])
+    bucket.put(mine["object_key"], two + b"x")
+    bucket.put(other["object_key"], one)
+
+
 async def _swapped_row(_bucket: Bucket, world: World, mine: Any, other: Any) -> None:
     """Everything that says where and what is another citizen's paper: only the name of the document is ours."""
-    await change(world, "UPDATE document_version SET object_key = 'aside' WHERE id = $1", other["id"])
+    await change(
+        world, "UPDATE document_version SET object_key = $2 WHERE id = $1", other["id"], new_object_key()
+    )
     await change(
         world,
         "UPDATE document_version SET object_key = $2, wrapped_key = $3, sha256 = $4, cipher_sha256 = $5 WHERE id = $1",
@@ -131,6 +146,14 @@ async def _swapped_row(_bucket: Bucket, world: World, mine: Any, other: Any) -> 
         "UPDATE document_version SET object_key = $2, wrapped_key = $3, sha256 = $4, cipher_sha256 = $5 WHERE id = $1",
         other["id"], mine["object_key"], mine["wrapped_key"], mine["sha256"], mine["cipher_sha256"],
     )  # fmt: skip
+
+
+async def without_rule(owner_url: str) -> None:
+    """The owner of the database lets every object key in."""
+    connection = await asyncpg.connect(owner_url)
+    for table in ("document_version", "intake"):
+        await connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT ck_{table}_object_key")
+    await connection.close()
 
 
 async def _old_key(_bucket: Bucket, world: World, mine: Any, _other: Any) -> None:
@@ -172,9 +195,10 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     "a bit of the tag": (flip_at(1.0), "cipher"),
     "a swapped object": (_swapped_object, "cipher"),
     "a lost object": (_lost, "missing"),
+    "a cut object": (_cut, "length"),
+    "a longer object": (_longer, "length"),
+    "another's object of another length": (_other_length, "length"),
     "a swapped row": (_swapped_row, "key"),
     "an old wrapped key": (_old_key, "key"),
     "an old data key": (_old_data_key, "seal"),
 }
-# What a fetch answers with 503 (a body of another length), or cannot see: the row says it.
-FSCK_ONLY: dict[str, tuple[Attack, str]] = {"a cut object": (_cut, "length")}

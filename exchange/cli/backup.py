@@ -18,6 +18,7 @@ from exchange.flows.keep_backup import Plan, Report
 from exchange.settings import Settings, SettingsRefused
 from exchange.wiring import sealed_shelf
 from storage import schema
+from storage.backup_seal import BackupSeal
 from storage.database import Database
 from storage.dumps import Dumps, server_major
 from storage.embedded.postgres_binaries import OLDEST_MAJOR, dump_tools
@@ -29,6 +30,9 @@ NAMED_AT_MOST = 20
 _FOLDER = typer.Argument(..., file_okay=False, help="The backup.")
 _LIST_ONLY = typer.Option(
     False, "--list-only", help="List the objects; the bucket is copied by means of your own, after this."
+)
+_UNSEALED = typer.Option(
+    False, "--unsealed", help="A backup of before there was a seal, from a place where nobody else writes."
 )
 _JSON = typer.Option(False, "--json", help="For programs: one object.")
 _VKEY = typer.Option([], help="A verifier key of the log, once for each that it ever had, as kept outside.")
@@ -46,13 +50,21 @@ def create(folder: Path = _FOLDER, list_only: bool = _LIST_ONLY, as_json: bool =
 
 
 @app.command("verify")
-def verify(folder: Path = _FOLDER, as_json: bool = _JSON) -> None:
-    """Compute everything again from the dump, and read every object; no server is asked. Exit code 0 whole, 3 not, 1 unreadable."""
-    _tell(_verified(Folder(folder.resolve())), as_json=as_json)
+def verify(folder: Path = _FOLDER, unsealed: bool = _UNSEALED, as_json: bool = _JSON) -> None:
+    """Compute everything again from the dump, and read every object; no server is asked. Where the root key is at hand, who wrote it, too.
+    Exit code 0 whole, 3 not, 1 unreadable.
+    """
+    root = _root(setup.load_settings())
+    _tell(_verified(Folder(folder.resolve()), root, unsealed=unsealed), as_json=as_json)
 
 
 @app.command("restore")
-def restore(folder: Path = _FOLDER, vkey: list[str] = _VKEY, checkpoint: Path | None = _CHECKPOINT) -> None:
+def restore(
+    folder: Path = _FOLDER,
+    vkey: list[str] = _VKEY,
+    checkpoint: Path | None = _CHECKPOINT,
+    unsealed: bool = _UNSEALED,
+) -> None:
     """Give a backup back into an empty database and bucket, then verify the log; below a published checkpoint it is opened anew. Exit
     code 0 done, 1 refused with nothing changed or failed, 3 given back but the log is not whole.
     """
@@ -61,8 +73,15 @@ def restore(folder: Path = _FOLDER, vkey: list[str] = _VKEY, checkpoint: Path | 
     if settings.mode == "production" and not (vkey and checkpoint):
         raise SettingsRefused("name the log's verifier key and the newest checkpoint, as kept outside")
     note = checkpoint.read_text() if checkpoint else None
-    if not _verified(backup).whole:
-        raise BackupRefused("the backup is not whole (berkas backup verify): nothing was changed")
+    root = _root(settings)
+    if root is None:
+        raise BackupRefused(
+            "no root key is at hand: put the one of the backup in its place (BERKAS_ROOT_KEY, or keys/root.key in the data directory)"
+        )
+    report = _verified(backup, root, unsealed=unsealed)
+    if not report.whole:
+        why = "; ".join(report.problems) or "objects are missing or damaged"
+        raise BackupRefused(f"the backup is not whole (berkas backup verify): nothing was changed: {why}")
     with setup.servers(settings) as (ready, _):
         found = asyncio.run(_given_back(ready, backup))
         setup.migrate(ready)
@@ -72,6 +91,9 @@ def restore(folder: Path = _FOLDER, vkey: list[str] = _VKEY, checkpoint: Path | 
 
 
 async def _created(settings: Settings, plan: Plan) -> Report:
+    root = _root(settings)
+    if root is None:
+        raise SettingsRefused("BERKAS_ROOT_KEY is not set: a backup is sealed by the root key")
     database = Database(_url(settings))
     try:
         async with database.reading() as reading:
@@ -79,14 +101,23 @@ async def _created(settings: Settings, plan: Plan) -> Report:
         found = await keep_backup.dumped(Dumps(dump_tools(major)), _owner_url(settings), plan)
         with progress("objects", len(found.items)) as advance:
             async with sealed_shelf(settings) as shelf:
-                return await keep_backup.finish(found, database, shelf, plan, advance)
+                return await keep_backup.finish(found, database, shelf, root, plan, advance)
     finally:
         await database.close()
 
 
-def _verified(folder: Folder) -> Report:
+def _verified(folder: Folder, root: BackupSeal | None, *, unsealed: bool) -> Report:
+    dumps = Dumps(dump_tools(OLDEST_MAJOR))
     with progress("objects", None) as advance:
-        return asyncio.run(keep_backup.verified(Dumps(dump_tools(OLDEST_MAJOR)), folder, advance))
+        return asyncio.run(keep_backup.verified(dumps, folder, root, unsealed=unsealed, progress=advance))
+
+
+def _root(settings: Settings) -> BackupSeal | None:
+    """Of the root key that the settings name, or that lies in the sandbox's data directory; none is made."""
+    path = setup.data_dir(settings) / setup.ROOT_KEY
+    here = f"file:{path}" if settings.mode == "sandbox" and path.exists() else ""
+    url = settings.root_key or here
+    return BackupSeal(url, settings.root_key_other) if url else None
 
 
 async def _given_back(settings: Settings, folder: Folder) -> Described:
@@ -156,6 +187,7 @@ def _told(report: Report) -> list[str]:
             f"made           {facts['created_at']}, schema {facts['revision']}, objects {facts['objects_are']}",
             f"log            {facts['origin']}, {facts['entries']} entries",
             f"root key       {keys} (not in the backup)",
+            f"seal           {'of the root key at hand' if report.sealed else 'not checked'}",
         ]
     for name, found in (("MISSING", report.missing), ("DAMAGED", report.damaged)):
         lines += [f"{name:<15}{key}" for key in found[:NAMED_AT_MOST]]

@@ -59,8 +59,12 @@ def _told(report: Report) -> str:
         f"versions       {report.versions}, {report.pending} intakes under way",
         f"objects        {report.objects}, {report.object_bytes} bytes, {report.read_bytes} read",
         f"damaged        {report.faults}: {report.put_aside} put aside, {report.let_out} let out, {report.in_quarantine} in quarantine",
-        f"nobody's       {report.orphans}, of erased papers {report.left_over}: {report.removed} removed",
+        f"nobody's       {report.orphans} ({report.outside} under foreign names), of erased papers {report.left_over}: {report.removed} removed",
     ]
+    if report.outside > check_store.OUTSIDE_AT_MOST:
+        lines.append(
+            "not removed    too much under foreign names: is BERKAS_S3_BUCKET the bucket of Berkas alone?"
+        )
     if report.unread:
         lines.append(f"not read       {report.unread}: the store could not give them, run it again")
     lines += [

@@ -28,6 +28,9 @@ from storage.keyring import create_root_key
 CANNOT_START = (SettingsRefused, CatalogueError, EmbeddedServiceError, StorageError)
 
 
+ROOT_KEY = Path("keys", "root.key")  # in the sandbox's data directory
+
+
 def sentence(error: Exception) -> str:
     """What is wrong; a dependency that is away is named in plain words."""
     away: dict[type[Exception], str] = {
@@ -81,7 +84,7 @@ def servers(settings: Settings) -> Iterator[tuple[Settings, Services | None]]:
             update["s3_access_key"] = SecretStr(services.store.access_key)
             update["s3_secret_key"] = SecretStr(services.store.secret_key)
         if settings.root_key is None:
-            path = place / "keys" / "root.key"
+            path = place / ROOT_KEY
             create_root_key(path)
             update["root_key"] = f"file:{path}"
         if "citizens_per_officer_hour" not in settings.model_fields_set:

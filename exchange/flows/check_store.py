@@ -1,6 +1,6 @@
 """``berkas fsck``: rows against objects, both ways, piece by piece.
 
-For each of 256 shards of the object keys: list the objects, then read the intakes under way, then the versions. In this order, since an
+For each of 256 shards of the object keys, and for what lies outside of them: list the objects, then read the intakes under way, then the versions. In this order, since an
 intake's row stands before its object does and goes only after the version's row stands: what is listed and then found in neither is
 nobody's, whatever any clock says. What looks wrong is looked at once more before it is believed, with its row read anew.
 """
@@ -14,16 +14,18 @@ from datetime import datetime, timedelta
 
 from exchange.quarantine import let_out, put_aside
 from storage.database import Database
-from storage.documents import DocumentVersion, count_versions, version_row
+from storage.documents import DocumentVersion, count_versions, is_object_key, version_row
 from storage.errors import StoreUnavailable
 from storage.keyring import Keyring
 from storage.ledger.log import Appender
 from storage.quarantine import in_quarantine
-from storage.shelf import GONE, SHARDS, Listed, Shelf, on_shard, pending_on, seen
+from storage.shelf import GONE, OUTSIDE, SHARDS, Listed, Shelf, on_shard, pending_on, seen
 from storage.vault import Vault
 
 # Younger than this an object without a row may be on its way out by the hand of who brought it: no harm, but no news either.
 ORPHAN_AGE = timedelta(minutes=10)
+# Nobody but us writes into the bucket: more than this under foreign names is another bucket than ours, and nothing there is removed.
+OUTSIDE_AT_MOST = 100
 READ_AT_ONCE = 4
 NAMED_AT_MOST = 1_000  # faults that a report names one by one; all are counted
 _CHECKED = frozenset({"ready", "superseded", "quarantined"})
@@ -42,7 +44,7 @@ class Found:
 
 @dataclass
 class Report:
-    """Counts, and what was found. ``orphans`` are objects that belong to no row; ``left_over`` those of versions that were erased;
+    """Counts, and what was found. ``orphans`` are objects that belong to no row, ``outside`` those of them whose keys Berkas never gave; ``left_over`` those of versions that were erased;
     ``pending`` intakes under way; ``unread`` versions that the store could not give now.
     """
 
@@ -55,6 +57,7 @@ class Report:
     put_aside: int = 0
     let_out: int = 0
     orphans: int = 0
+    outside: int = 0
     left_over: int = 0
     removed: int = 0
     pending: int = 0
@@ -105,7 +108,7 @@ class Check:
         self._progress = progress
         self._room = asyncio.Semaphore(READ_AT_ONCE)
 
-    async def run(self, shards: Sequence[str] = SHARDS) -> Report:
+    async def run(self, shards: Sequence[str] = (*SHARDS, OUTSIDE)) -> Report:
         """Raises ``StoreUnavailable`` when the store cannot be listed, and what the database and the ledger raise."""
         async for shard, listed, rows in self._ahead(shards):
             await self._shard(shard, listed, rows)
@@ -141,14 +144,14 @@ class Check:
             listed.pop(key, None)
         return listed, rows
 
-    async def _shard(self, _shard: str, listed: dict[str, Listed], rows: list[DocumentVersion]) -> None:
+    async def _shard(self, shard: str, listed: dict[str, Listed], rows: list[DocumentVersion]) -> None:
         known = {row.object_key: row for row in rows}
-        for key, item in listed.items():
-            row = known.get(key)
-            if row is None:
-                await self._nobodys(item)
-            elif row.state in GONE:
-                await self._left_over(item)
+        nobodys = [item for key, item in listed.items() if key not in known]
+        for item in nobodys:
+            await self._nobodys(item, ours=shard != OUTSIDE or len(nobodys) <= OUTSIDE_AT_MOST)
+        for key, row in known.items():
+            if row.state in GONE and key in listed:
+                await self._left_over(listed[key])
         checked = [row for row in rows if row.state in _CHECKED]
         deep = [row for row in checked if self._wish.deep or row.state == "quarantined"]
         await asyncio.gather(*(self._examined(row) for row in deep))
@@ -159,11 +162,13 @@ class Check:
         self.report.versions += len(checked)
         self._progress(len(checked))
 
-    async def _nobodys(self, item: Listed) -> None:
+    async def _nobodys(self, item: Listed, *, ours: bool) -> None:
         if item.modified is not None and self._now - item.modified < ORPHAN_AGE:
             return
         self.report.orphans += 1
-        await self._remove(item.key)
+        self.report.outside += not is_object_key(item.key)
+        if ours:
+            await self._remove(item.key)
 
     async def _left_over(self, item: Listed) -> None:
         self.report.left_over += 1

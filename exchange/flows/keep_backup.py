@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from exchange.backups import (
+    BEFORE,
     COPIED,
     FORMAT,
     LISTED,
@@ -25,28 +26,36 @@ from exchange.backups import (
     Item,
     described,
     digest_of,
+    keys_fault,
     lines,
     read_statement,
+    seal_fault,
     state,
+    strangers,
     written,
 )
+from storage.backup_seal import BackupSeal
 from storage.database import Database
 from storage.dumps import DumpFailed, Dumps
-from storage.errors import DocumentMissing
+from storage.errors import DocumentMissing, WrongLength
 from storage.shelf import Shelf, kept_no_more
 
 AT_ONCE = 8
 _CHUNK_OF_ITEMS = 512
+_NAMED = 5
 
 
 @dataclass
 class Report:
-    """``missing`` and ``damaged`` name objects; ``problems`` are sentences about everything else."""
+    """``missing`` and ``damaged`` name objects; ``problems`` are sentences about everything else. ``sealed`` is True where the root key is at
+    hand and sealed this statement.
+    """
 
     objects: int = 0
     object_bytes: int = 0
     copied: int = 0
     gone_since: int = 0
+    sealed: bool = False
     missing: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -94,6 +103,7 @@ async def finish(
     found: Described,
     database: Database,
     shelf: Shelf,
+    root: BackupSeal,
     plan: Plan,
     progress: Callable[[int], None] = lambda _done: None,
 ) -> Report:
@@ -126,32 +136,49 @@ async def finish(
             "gone_since": sorted(gone),
             **found.facts(),
         }
-        state(plan.folder, report.facts)
+        await state(plan.folder, report.facts, root)
     return report
 
 
 async def verified(
-    dumps: Dumps, folder: Folder, progress: Callable[[int], None] = lambda _done: None
+    dumps: Dumps,
+    folder: Folder,
+    root: BackupSeal | None,
+    *,
+    unsealed: bool = False,
+    progress: Callable[[int], None] = lambda _done: None,
 ) -> Report:
-    """Everything computed again from the dump, every object read. Raises ``BackupRefused`` when there is nothing to look at."""
+    """Everything computed again from the dump, every object read; seal and keys where the root key is at hand. ``unsealed``: a backup of
+    before there was a seal is taken as it is. Raises ``BackupRefused`` when there is nothing to look at, and ``RootKeyAway``.
+    """
     said = read_statement(folder)
     report = Report(facts=said)
+    if root is not None and not (unsealed and said["format"] == BEFORE):
+        fault = await seal_fault(folder, root)
+        report.sealed = fault is None
+        report.problems += [fault] if fault else []
     try:
         size, digest = await digest_of(folder.dump)
     except OSError:
         raise BackupRefused("database.dump cannot be read") from None
     if said["dump"] != {"size": size, "sha256": digest}:
         report.problems.append("database.dump was changed")
+    if report.problems:  # by whoever wrote it: nothing of it is worth reading
         return report
     try:
         found = await described(dumps, folder.dump)
     except DumpFailed as error:
         raise BackupRefused(str(error)) from None
+    if root is not None and (fault := await keys_fault(dumps, folder.dump, root)):
+        report.problems.append(fault)
     report.objects, report.object_bytes = len(found.items), sum(item.size for item in found.items)
     facts = found.facts()
     report.problems += [f"backup.json: {name} does not follow from the dump" for name in facts if facts[name] != said.get(name)]  # fmt: skip
     if await _digest_or_none(folder.listing) != facts["objects_sha256"]:
         report.problems.append("objects.jsonl does not follow from the dump")
+    if foreign := strangers(folder, found.items):
+        named = ", ".join(ascii(str(path.relative_to(folder.path))) for path in foreign[:_NAMED])
+        report.problems.append(f"{len(foreign)} files are no part of the backup: {named}")
 
     async def one(item: Item) -> None:
         report.note(item.key, await _fault(folder.object(item.key), item))
@@ -194,6 +221,9 @@ async def _copied(shelf: Shelf, item: Item, target: Path) -> str | None:
     except DocumentMissing:
         beside.unlink(missing_ok=True)
         return "missing"
+    except WrongLength:
+        beside.unlink(missing_ok=True)
+        return "damaged"
     if digest.hexdigest() != item.sha256:
         beside.unlink(missing_ok=True)
         return "damaged"

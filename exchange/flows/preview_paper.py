@@ -8,18 +8,19 @@ redacted copy will be sent, the owner still sees the whole page: it is the owner
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from auth.grants import first_refusal, judge_decision, judge_version
 from auth.rights import judge_alive
 from auth.verdict import AccessRefused, Verdict
 from exchange.copies import Copies
 from exchange.decided import AskedItem
-from exchange.quarantine import DAMAGED, suspect
+from exchange.quarantine import DAMAGED, Second, confirmed, suspect
 from exchange.representation import decision_needs, judge_still, pinned, represented, told_to_both
 from storage.consents import CHALLENGES, REQUESTS, ConsentRequest
 from storage.database import Database
 from storage.documents import VERSIONS, told_doc
-from storage.errors import KeyMissing
+from storage.errors import KeyMissing, SealBroken
 from storage.keyring import Keyring
 from storage.ledger.facts import Facts, Need
 from storage.ledger.log import Appender
@@ -48,10 +49,17 @@ async def preview(
     version = item.on_file
     if version is None:
         raise AccessRefused("version_unknown")
+    where = (version.document_id, version.version)
+    look_again = partial(suspect, database, keyring, appender, vault, *where, now)
     try:
         trail = await keyring.trail(request.subject_ref)
         decider = await keyring.trail(request.decider_ref) if represented(request) else None
-        place = await vault.find(version.document_id, version.version)
+        try:
+            place = await vault.find(*where)
+        except SealBroken:  # the row's key is not its own, or was turned while we looked
+            if await look_again() is not Second.WHOLE:
+                raise
+            place = await vault.find(*where)
     except KeyMissing:
         raise AccessRefused("link_unknown") from None
     if place is None:
@@ -99,6 +107,5 @@ async def preview(
     try:
         whole = await vault.prepare(place).open(settled.receipt)
         return await copies.preview(whole, agency=agency, service=request.service)
-    except DAMAGED:
-        await suspect(database, keyring, appender, vault, version.document_id, version.version, now)
-        raise
+    except DAMAGED as error:
+        raise await confirmed(error, look_again) from None

@@ -13,7 +13,7 @@ from typing import Any
 from exchange.backups import COPIED, BackupRefused, Described, Folder, Item, chunks
 from storage.database import Database
 from storage.dumps import Dumps, tables_of
-from storage.errors import DocumentMissing
+from storage.errors import DocumentMissing, WrongLength
 from storage.shelf import Shelf
 
 AT_ONCE = 8
@@ -77,7 +77,7 @@ async def give_back_database(dumps: Dumps, owner_url: str, folder: Folder) -> No
 async def _is_there(shelf: Shelf, item: Item) -> bool:
     try:
         return await shelf.digest(item.key, item.size) == item.sha256
-    except DocumentMissing:
+    except (DocumentMissing, WrongLength):
         return False
 
 

@@ -205,6 +205,7 @@ def test_a_world_whose_passwords_are_lost(made: Sandbox) -> None:
     last = made.log.read_text().splitlines()[-1]
     assert last.startswith("berkas: the database holds officers of another world")
     assert "sandbox reset" in last
+    assert "where a backup was restored, copy facts.json of its old data directory" in last
     assert left_over(made) == []
 
 

@@ -11,14 +11,16 @@ import shutil
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 from minio import Minio
 
 from storage.errors import KeyMissing
+from storage.keyring import create_root_key
 from tests.commands import berkas
 from tests.conftest import PostgresServer, StoreServer, _remove_bucket
 from tests.files import noted, pdf
@@ -26,7 +28,7 @@ from tests.flows.test_administration import signed_in
 from tests.flows.test_erasure import erased
 from tests.flows.test_rights import Given, phone_of
 from tests.rules.house import ROOT
-from tests.tampering import fsck
+from tests.tampering import Bucket, change, fsck, rows, without_rule
 from tests.world import JPEG, OTHER_NIK, PDF, World, running_world
 
 LARGE = pdf(os.urandom(900_000))
@@ -275,6 +277,93 @@ async def test_a_damaged_object_is_no_part_of_a_backup(held: Held, tmp_path: Pat
     assert "no finished backup" in await held.place.runs("backup", "verify", str(tmp_path / "backup"), code=1)
     await held.place.runs("fsck", "--deep", "--repair", code=3)
     assert "whole" in await held.place.runs("backup", "create", str(tmp_path / "backup"))
+
+
+async def test_what_is_no_part_of_it_and_what_nobody_sealed(
+    held: Held, backup: Path, empty: Place, tmp_path: Path
+) -> None:
+    """A58, attacks 4.8: somebody who writes into the folder, and computes every digest again. Wrong versions: a file that is no part of the
+    backup is not seen; a digest without a key stands for its author, so that a backup without its newest papers is whole.
+    """
+    verify, restore = ("backup", "verify", str(backup)), ("backup", "restore", str(backup))
+    link = backup / "objects" / "link"
+    foreign = [backup / "note.txt", backup / "objects" / "page.html"]
+    link.symlink_to(tmp_path)
+    for path in foreign:
+        path.touch()
+    told = await held.place.runs(*verify, code=3)
+    assert "3 files are no part of the backup: 'note.txt', 'objects/link', 'objects/page.html'" in told
+    await empty.runs(*restore, code=1)
+    for path in (*foreign, link):
+        path.unlink()
+    assert "seal           of the root key at hand" in await held.place.runs(*verify)
+
+    path, lost = backup / "backup.json", _files(backup / "objects")[0]
+    genuine, content = path.read_text(), lost.read_bytes()
+    lost.unlink()
+    _rewritten(path, gone_since=[f"{lost.parent.name}/{lost.name}"])
+    assert "backup.json is not what was sealed" in await held.place.runs(*verify, code=3)
+    assert "backup.json is not what was sealed" in await empty.runs(*restore, code=1)
+    _rewritten(path, format="berkas-backup/1", seal=None)
+    for words in (verify, restore):
+        told = await (held.place if words == verify else empty).runs(*words, code=3 if words == verify else 1)
+        assert "backup.json is not sealed by a root key" in told
+    _rewritten(path, format="berkas-backup/2", seal={"root_key": ["x", 1], "sealed": "00"})
+    assert "sealed by another root key" in await held.place.runs(*verify, "--unsealed", code=3)
+    assert (await empty.tables(), empty.objects()) == (0, [])
+    # One of before there was a seal, by the word of the operator; and where no root key is at hand it is said.
+    path.write_text(genuine)
+    lost.write_bytes(content)
+    _rewritten(path, format="berkas-backup/1", seal=None)
+    assert "seal           not checked" in await held.place.runs(*verify, "--unsealed")
+    keyless = replace(held.place, more={"BERKAS_ROOT_KEY": ""})
+    assert "seal           not checked" in await keyless.runs(*verify)
+    assert "the log is whole" in await empty.runs(*restore, "--unsealed")
+
+
+async def test_another_root_key_gives_nothing_back(
+    held: Held, backup: Path, empty: Place, tmp_path: Path
+) -> None:
+    """Wrong version: everything is given back, then nothing opens, and the place is full for the right key. None at hand: none is made."""
+    other = tmp_path / "other.key"
+    create_root_key(other)
+    restore = ("backup", "restore", str(backup))
+    told = await replace(empty, more={"BERKAS_ROOT_KEY": f"file:{other}"}).runs(*restore, code=1)
+    assert "sealed by another root key" in told
+    _rewritten(backup / "backup.json", format="berkas-backup/1", seal=None)
+    told = await replace(empty, more={"BERKAS_ROOT_KEY": f"file:{other}"}).runs(
+        *restore, "--unsealed", code=1
+    )
+    assert "its keys are wrapped by the root key" in told
+    nowhere = {"BERKAS_ROOT_KEY": "", "BERKAS_DATA_DIR": str(tmp_path / "fresh")}
+    assert "no root key is at hand" in await replace(empty, more=nowhere).runs(*restore, code=1)
+    assert (await empty.tables(), empty.objects(), (tmp_path / "fresh").exists()) == (0, [], False)
+
+
+async def test_no_file_outside_of_the_backup(held: Held, tmp_path: Path) -> None:
+    """Attacks 4.8: a row whose object key is a path, with an object that fits it. Wrong version: the key is the name of a file as it is."""
+    world, place = held.given.world, held.place
+    outside = tmp_path / "outside" / "evil"
+    mine = next(row for row in await rows(world) if row["state"] == "ready")
+    await without_rule(place.owner_url)
+    Bucket(world).put(str(outside), Bucket(world).get(mine["object_key"]))
+    await change(world, "UPDATE document_version SET object_key = $2 WHERE id = $1", mine["id"], str(outside))
+    told = await place.runs("backup", "create", str(tmp_path / "backup"), code=1)
+    assert f"{mine['id']} names an object under a key that Berkas never gave" in told
+    assert not outside.parent.exists()
+    await place.runs("fsck", "--repair", code=3)
+    assert "the backup is whole" in await place.runs("backup", "create", str(tmp_path / "second"))
+
+
+def _rewritten(path: Path, **changed: Any) -> None:
+    """As somebody does who knows the format: every digest fits again. None takes a member away."""
+    said = json.loads(path.read_text())
+    seal = changed.pop("seal", said.pop("seal", None))
+    said.pop("seal", None)
+    said.pop("sha256")
+    said |= changed
+    said["sha256"] = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    path.write_text(json.dumps(said | ({"seal": seal} if seal else {})))
 
 
 def _files(folder: Path) -> list[Path]:

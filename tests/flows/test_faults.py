@@ -25,7 +25,7 @@ from tests.files import noted
 from tests.invariants import check_invariants
 from tests.storage.cutting_proxy import CuttingProxy
 from tests.storage.faulty_store import Fault, FaultyStore
-from tests.tampering import swept
+from tests.tampering import rows, swept
 from tests.world import JPEG, NIK, OTHER_NIK, OfficerAt, World, running_world
 
 LARGE = noted(JPEG, JPEG * 440)  # 4 MB: five segments
@@ -131,6 +131,43 @@ async def test_a_small_paper_from_a_failing_store(faulty: Faulty, fault: Fault, 
     assert JPEG[:64] not in answer.content
     assert (await world.entries())[-1]["outcome"] == "aborted"
     faulty.store.disarm()
+    assert (await world.fetches(officer, ticket)).content == JPEG
+    await check_invariants(world)
+
+
+PAGE = {
+    "status": 200,
+    "body": b"<html><head><title>Masuk</title></head></html>",
+}  # well-formed: a page and XML
+
+
+@pytest.mark.parametrize(
+    ("fault", "how"),
+    [
+        (Fault.SHORT, {"key": "OBJECT"}),
+        (Fault.LONG, {"key": "OBJECT", "body": b"x", "times": 9}),  # the listing says otherwise
+        (Fault.STATUS, {**PAGE, "key": "OBJECT", "times": 9}),
+        (Fault.STATUS, {**PAGE, "times": 9}),
+        (Fault.STATUS, {"status": 404, "body": PAGE["body"], "times": 9}),
+    ],
+    ids=["once", "the object only", "a page for it", "a page for everything", "not found"],
+)
+async def test_whoever_answers_in_the_stores_place_takes_no_paper(
+    faulty: Faulty, fault: Fault, how: dict[str, Any]
+) -> None:
+    """F18, F20: a proxy between us and the store, or a store that comes back: a wrong length, a welcome page. 503, nothing is put aside.
+    Wrong version: a wrong length on the wire is a damaged paper, without the second look at listing and object.
+    """
+    world = faulty.world
+    officer = await world.officer()
+    _, ticket = await world.consented(officer)
+    key = (await rows(world))[0]["object_key"]
+    faulty.store.arm(fault, method="GET", **(how | ({"key": key} if "key" in how else {})))
+    answer = await world.fetches(officer, ticket)
+    assert (answer.status_code, answer.json()["code"]) in {(503, "BK-5002"), (502, "BK-5004")}
+    assert answer.status_code == 503 or how.get("status") == 404
+    faulty.store.disarm()
+    assert [row["state"] for row in await rows(world)] == ["ready"]
     assert (await world.fetches(officer, ticket)).content == JPEG
     await check_invariants(world)
 

@@ -7,18 +7,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from exchange.deps import clock
+from exchange.flows import check_store
 from exchange.quarantine import put_aside
 from storage.documents import VERSIONS
 from storage.shelf import FAULTS
-from tests.conftest import StoreServer
+from tests.conftest import PostgresServer, StoreServer
 from tests.files import noted, twin
-from tests.tampering import ATTACKS, FSCK_ONLY, Attack, Bucket, change, flip_at, fsck, readiness_of, rows
+from tests.tampering import ATTACKS, Attack, Bucket, change, flip_at, fsck, readiness_of, rows, without_rule
 from tests.world import JPEG, NIK, OTHER_NIK, World, running_world
-
-ALL = {**ATTACKS, **FSCK_ONLY}
 
 
 async def _two_papers(world: World) -> tuple[Any, Any, dict[str, Any]]:
@@ -53,11 +53,11 @@ async def test_a_clean_store_is_clean(world: World) -> None:
     assert not [entry for entry in await world.entries() if entry["type"] == "quarantine"]
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", ATTACKS)
 async def test_what_was_changed_is_found_put_aside_and_refused_by_name(world: World, name: str) -> None:
     """F20, F22, I8, attacks 4.8. Readiness, a new ticket and one that was issued before say why; an entry stands on the citizen's
     trail, those over the site are told, health shows it. Wrong version: the copy is only reported, and goes on being asked for."""
-    attack, fault = ALL[name]
+    attack, fault = ATTACKS[name]
     officer, mine, ticket = await _two_papers(world)
     before = mine["sha256"]
     await _attacked(world, mine, attack)
@@ -204,6 +204,84 @@ async def test_objects_of_nobody(world: World) -> None:
     done = await fsck(world, repair=True, now=later)
     assert (done.orphans, done.removed) == (1, 1)
     assert sorted(bucket.names()) == sorted([pending, *(row["object_key"] for row in await rows(world))])
+
+
+FOREIGN = ("evil.html", "zz/foreign", "AB/upper", "ab/page.html", "abcd", "zz/with a space?and=ä#b")
+ODD_KEYS = (
+    "zz/moved",
+    "ab HTTP/1.1\r\nHost: x\r\n\r\n",
+    "../../etc/passwd",
+    "/ab/" + "ab" * 16,
+    "ab/" + "ab" * 16 + "\n",
+    "",
+)
+
+
+async def test_objects_under_names_that_are_not_ours(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attacks 4.8: found wherever they lie, and removed like what is nobody's. Wrong version: only the 256 shards are listed. Where there
+    are many it is another bucket than ours, and nothing of them is removed.
+    """
+    await _two_papers(world)
+    bucket, ours = Bucket(world), sorted(row["object_key"] for row in await rows(world))
+    for name in FOREIGN:
+        bucket.put(name, b"<script>")
+    later = clock() + timedelta(minutes=11)
+    looked = await fsck(world, now=later)
+    assert (looked.objects, looked.orphans, looked.outside, looked.removed) == (8, 6, 6, 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(check_store, "OUTSIDE_AT_MOST", 4)
+        report = await fsck(world, repair=True, now=later)
+    assert (report.outside, report.removed, sorted(bucket.names())) == (
+        6,
+        1,
+        sorted([*ours, *FOREIGN[:3], *FOREIGN[4:]]),
+    )
+    assert (await fsck(world, repair=True, now=later)).removed == 5
+    assert sorted(bucket.names()) == ours
+    assert (await fsck(world)).clean
+
+
+@pytest.mark.parametrize("key", ODD_KEYS)
+async def test_no_row_points_outside(world: World, key: str) -> None:
+    """Attacks 4.8: what our own role may write, a version and a pending intake. Wrong version: any text is a place."""
+    _, mine, _ = await _two_papers(world)
+    for statement, values in (
+        ("UPDATE document_version SET object_key = $1 WHERE id = $2", (mine["id"],)),
+        (
+            "INSERT INTO intake VALUES ($1, 'd_x', 1, $2, clock_timestamp())",
+            (b"",),
+        ),
+    ):
+        with pytest.raises(asyncpg.CheckViolationError):
+            await change(world, statement, key, *values)
+    assert (await fsck(world, deep=True)).clean
+
+
+@pytest.mark.parametrize("by", ["fsck", "fetch"])
+async def test_a_row_that_points_outside_is_put_aside(
+    world: World, postgres: PostgresServer, database_url: str, by: str
+) -> None:
+    """Attacks 4.8, I8: the rule was dropped by who owns the database. The object that such a row names is left where it is, and no request
+    is made of its key. Wrong version: the row is in no shard and looked at by nobody; a fetch opens it.
+    """
+    officer, mine, ticket = await _two_papers(world)
+    bucket = Bucket(world)
+    other = next(row for row in await rows(world) if row["id"] != mine["id"])
+    await without_rule(postgres.at(postgres.owner, database_url.rpartition("/")[2]))
+    bucket.put(ODD_KEYS[0], bucket.get(mine["object_key"]))
+    bucket.remove(mine["object_key"])
+    for row, key in ((mine, ODD_KEYS[0]), (other, ODD_KEYS[1])):
+        await change(world, "UPDATE document_version SET object_key = $2 WHERE id = $1", row["id"], key)
+    if by == "fetch":
+        fetched = await world.fetches(officer, ticket)
+        assert (fetched.status_code, fetched.json()["code"]) == (409, "BK-4041")
+        assert await _state(world, mine) == "quarantined"
+    report = await fsck(world, deep=True, repair=True, now=clock() + timedelta(minutes=11))
+    assert (report.versions, {found.fault for found in report.found}) == (2, {"place"})
+    assert {row["state"] for row in await rows(world)} == {"quarantined"}
+    assert ODD_KEYS[0] in bucket.names()
+    found = {e["doc"]["id"]: e["found_by"] for e in await world.entries() if e["type"] == "quarantine"}
+    assert found == {mine["document_id"]: by, other["document_id"]: "fsck"}
 
 
 async def test_the_object_of_an_erased_paper(world: World) -> None:

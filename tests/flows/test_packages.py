@@ -30,6 +30,7 @@ from tests.flows.packing import AGENCY, KINDS, Folder, as_it_comes, folder, list
 from tests.invariants import check_invariants
 from tests.renditions.samples import drawn, picture_jpeg, reddish, scan, text_of
 from tests.storage.faulty_store import Fault, FaultyStore
+from tests.tampering import ATTACKS, Bucket, rows
 from tests.world import JPEG, OTHER_NIK, PDF, World, running_world
 
 
@@ -314,6 +315,20 @@ async def test_the_store_fails_in_the_middle(shaky: Shaky, fault: Fault, times: 
     types = [entry["type"] for entry in await _ended(world)]
     assert types == ["release"] * 3 + ["outcome"] * 3 + ["redelivery"] * 3 + ["outcome"] * 3
     await check_invariants(world)
+
+
+async def test_a_paper_of_another_length_is_put_aside(world: World) -> None:
+    """F20, I8: found by a package like by a fetch. Wrong version: 503 for ever, and tickets are issued for it."""
+    papers = await folder(world, CONTENTS)
+    first = papers.ticket["documents"][0]["document_id"]
+    row = next(row for row in await rows(world) if row["document_id"] == first)
+    await ATTACKS["a longer object"][0](Bucket(world), world, row, row)
+    assert problem_of(await papers.packed()) == (502, "BK-5004")
+    assert problem_of(await papers.packed()) == (409, "BK-4041")
+    refused = await papers.officer.post("/v1/tickets", json={"consent_id": papers.consent})
+    assert problem_of(refused) == (409, "BK-4041")
+    found = [(e["fault"], e["found_by"]) for e in await world.entries() if e["type"] == "quarantine"]
+    assert found == [("length", "fetch")]
 
 
 async def test_after_a_broken_archive_each_may_be_had_alone(shaky: Shaky) -> None:

@@ -13,9 +13,11 @@ from PIL import Image
 
 from storage.vault import Vault
 from tests.conftest import StoreServer
+from tests.files import twin
 from tests.flows.family_world import asks_for, birth_certificate, decided_by, person, years_ago
 from tests.renditions.samples import picture_jpeg, reddish, scan
-from tests.world import OfficerAt, World, csrf_of, path_of, running_world
+from tests.tampering import ATTACKS, Bucket, rows
+from tests.world import OTHER_NIK, OfficerAt, World, csrf_of, path_of, running_world
 
 WORDS = "Anda melihat pratinjau dokumen sebelum memutuskan"
 HEADERS = {
@@ -154,6 +156,29 @@ async def test_what_cannot_be_drawn_can_be_decided(
         assert told.status_code == 422
         assert "Pratinjau tidak dapat ditampilkan" in told.text
         assert (await decides(phone, link)).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["a cut object", "an old wrapped key"])
+async def test_a_copy_that_is_damaged_is_put_aside(world: World, name: str) -> None:
+    """F20, I8: who decides is the first to look at it: no picture, and the next one is told. Wrong versions: only a seal that breaks is
+    looked at again, not an object of another length; a key that does not open is told and left there.
+    """
+    attack, fault = ATTACKS[name]
+    officer = await world.officer()
+    other = await world.enrols(officer, OTHER_NIK)
+    assert (await world.stores(officer, other, content=twin(picture_jpeg()))).status_code == 201
+    link = await asked(world, officer, picture_jpeg())
+    phone = world.browser()
+    await world.proves(phone, link)
+    theirs, mine = await rows(world)
+    await attack(Bucket(world), world, mine, theirs)
+    world.parts.vault._places.clear()
+    told = await looks(phone, link)
+    assert told.status_code == 502
+    state = {row["id"]: row["state"] for row in await rows(world)}
+    assert (state[mine["id"]], state[theirs["id"]]) == ("quarantined", "ready")
+    found = [(e["fault"], e["found_by"]) for e in await world.entries() if e["type"] == "quarantine"]
+    assert found == [(fault, "fetch")]
 
 
 async def test_a_parent_looks_and_both_lists_say_so(world: World) -> None:

@@ -145,6 +145,7 @@ async def test_a_paper_comes_back_without_the_project(
     assert papers["KK"] in listed
     assert "superseded" in listed
     assert len(LARGE) > SEGMENT_BYTES
+    (tmp_path / "out").touch(0o644)
     assert hashlib.sha256(LARGE).hexdigest() in await rescue.opens(papers["KK"])
     assert rescue.out == LARGE
     await rescue.opens(papers["KTP"])
@@ -155,6 +156,9 @@ async def test_a_paper_comes_back_without_the_project(
     await rescue.runs(*everything, str(tmp_path / "all"), "--all")
     kept = sorted(path.read_bytes() for path in (tmp_path / "all").iterdir())
     assert kept == sorted([SMALL, AGAIN, LARGE])
+    # Opened papers are for whoever runs it. Wrong version: what the machine's umask leaves, 0644 in 0755.
+    written = (tmp_path / "out", tmp_path / "all", *(tmp_path / "all").iterdir())
+    assert [path.name for path in written if path.stat().st_mode & 0o077] == []
 
 
 async def test_the_guard_of_this_test_holds(tmp_path: Path) -> None:

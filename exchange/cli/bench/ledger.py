@@ -23,6 +23,7 @@ from exchange.cli.bench.people import Citizen, Counter, consenting, open_counter
 from exchange.cli.bench.world import World
 from exchange.deps import Parts, clock
 from exchange.flows import issue_ticket
+from exchange.quarantine import Second
 from exchange.releases import Release, release_work
 from exchange.requirements.renditions import rendition_in
 from exchange.wiring import at_work
@@ -124,7 +125,7 @@ def _work(counter: Counter, grant: _Grant) -> Work[Any]:
     return release_work(release)  # exactly the work of the fetch, and nothing beside it
 
 
-async def _nothing_is_read() -> bool:
+async def _nothing_is_read() -> Second:
     raise BenchError("the ledger alone is measured, no copy is opened")
 
 

@@ -139,7 +139,7 @@ def _versions(ref: str, now: datetime) -> Iterator[DocumentVersion]:
                 subject_ref=ref,
                 type=kind,
                 state=state,
-                object_key=os.urandom(16).hex(),
+                object_key=f"{sha256[:2]}/{sha256[:32]}",
                 wrapped_key=os.urandom(60),
                 sha256=sha256,
                 received_sha256=sha256,

@@ -166,7 +166,8 @@ class _Making:
         except AccessRefused:
             raise SettingsRefused(
                 "the database holds officers of another world, whose passwords are not known here: "
-                "`berkas sandbox reset`, or another BERKAS_DATABASE_URL"
+                "`berkas sandbox reset`, or another BERKAS_DATABASE_URL; where a backup was restored, copy facts.json of its old data "
+                "directory into this one first"
             ) from None
         done: list[dict[str, Any]] = self._draft["citizens"]
         for citizen in self._world.citizens[len(done) :]:
