@@ -16,9 +16,9 @@ import pikepdf
 
 from storage.gate.findings import Unfit
 
-# Of one page. pdfium takes some 30 microseconds for a drawing that draws nothing: four seconds for as many as fit in here.
-_PAGE_LIMIT_BYTES = 256 * 1_048_576
-_DRAWING_BYTES = 2_048
+# Of one page: at most 131,072 drawings, of which pdfium makes a hundred thousand in a second, and a million paintings.
+_PAGE_LIMIT_BYTES = 64 * 1_048_576
+_DRAWING_BYTES, _PAINTING_BYTES = 512, 64
 # A pattern to fill with, one to stroke with, and a mask: more are not at work at once.
 _AT_ONCE = 3
 _PARENTS_LIMIT = 100
@@ -108,7 +108,8 @@ class _OfPage:
         return work
 
     def of(self, content: _Content, resources: _Resources) -> _Work:
-        shown, paints, cost = content.shown, content.paints, content.size
+        shown, paints = content.shown, content.paints
+        cost = content.size + paints * _PAINTING_BYTES
         cells: list[int] = []
         glyph_paints = glyph_cost = 0
         for name in content.names.keys() & (resources.names | self.around.names):
@@ -149,7 +150,9 @@ class _OfPage:
             if isinstance(font, pikepdf.Array) and len(font):
                 fonts.append(font[0])
         for font in fonts:
-            shapes = font.get("/CharProcs") if isinstance(font, pikepdf.Dictionary) else None
+            if not isinstance(font, pikepdf.Dictionary):
+                continue
+            shapes = font.get("/CharProcs")
             if isinstance(shapes, pikepdf.Dictionary):
                 own = font.get("/Resources")
                 around = _Resources((name, resources.owner), own) if own is not None else resources
@@ -193,7 +196,7 @@ def _appearances(page: pikepdf.Object) -> Iterator[pikepdf.Object]:
 
 
 def _inherited(page: pikepdf.Object, key: str) -> pikepdf.Object | None:
-    node = page
+    node: pikepdf.Object | None = page
     for _ in range(_PARENTS_LIMIT):
         if not isinstance(node, pikepdf.Dictionary) or key in node:
             break

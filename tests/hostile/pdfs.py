@@ -339,6 +339,8 @@ def _drawn_without_end() -> Iterator[Hostile]:
     )
     large = {"f0": stream(zlib.compress(b"0 0 1 1 re f " * 1_000_000, 9), FORM + b"/Filter /FlateDecode")}
     yield _one("a large form again and again", drawing(large, b"/X Do " * 100, first), "too_heavy")
+    full = stream(b"0 0 300 300 re f " * 60_000, FORM)
+    yield _one("a page painted a million times", drawing({"f0": full}, b"/X Do " * 20, first), "too_heavy")
     itself = {"f0": stream(b"/Y Do", FORM + first), "other": b"null"}
     yield _one("a form of itself", drawing(itself, b"/X Do", first), "too_heavy")
 
