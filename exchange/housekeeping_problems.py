@@ -29,6 +29,9 @@ KEEPING_PROBLEMS = (
        "Ulangi perintah.", "Run the command again."),
     _p("BK-3052", 422, "Berkas baris ini tidak ada", "The file of this row is not there",
        "Periksa nama berkas di manifes.", "Check the file's name in the manifest."),
+    _p("BK-3053", 422, "Berkas baris ini tidak terbaca", "The file of this row cannot be read",
+       "Buka berkasnya. Bila ada di arsip ZIP, buat ulang arsipnya dengan cara biasa (deflate), tanpa kata sandi.",
+       "Open it. If it is in a ZIP archive, make that anew in the usual way (deflate), without a password."),
 )  # fmt: skip
 
 SERVING_PROBLEMS = (

@@ -1,4 +1,4 @@
-"""Problems of a file that the gate turned away (BK-3021 to BK-3037) or gave no verdict about (BK-5021, BK-5022). What to do about each."""
+"""Problems of a file that the gate turned away (BK-3021 to BK-3038), of a request that can be read in two ways (BK-3039), or gave no verdict about (BK-5021, BK-5022). What to do about each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ INTAKE_PROBLEMS: tuple[Problem, ...] = (
     _p("BK-3025", 422, "Gambar terlalu besar", "The picture is too large",
        "Paling banyak 50 megapiksel. Pindai dengan 200 sampai 300 dpi.", "At most 50 megapixels. Scan with 200 to 300 dpi."),
     _p("BK-3026", 422, "Halaman terlalu banyak", "Too many pages",
-       "Paling banyak 300 halaman dalam satu berkas. Pisahkan berkasnya.", "At most 300 pages in one file. Split it."),
+       "Paling banyak 50 halaman: lebih dari itu salinannya tidak dapat dibuat. Pindai hanya halaman yang diminta.",
+       "At most 50 pages: of more no copy can be made. Scan only the pages that are asked for."),
     _p("BK-3027", 422, "Berkas terlalu berat untuk diperiksa", "The file takes too much to be checked",
        "Pindai ulang, atau cetak ke PDF dan kirim hasilnya.", "Scan again, or print it to PDF and send that."),
     _p("BK-3028", 422, "Ragam gambar ini tidak diterima", "This kind of picture is not accepted",
@@ -50,6 +51,14 @@ INTAKE_PROBLEMS: tuple[Problem, ...] = (
     _p("BK-3037", 422, "Pemindai menemukan perangkat lunak berbahaya", "The scanner found malware",
        "Jangan membuka atau meneruskan berkas ini. Laporkan kepada admin Anda, dan pindai dokumen aslinya di perangkat lain.",
        "Do not open or forward it. Tell your administrator, and scan the original paper on another device."),
+    _p("BK-3038", 422, "Ukuran halaman atau gambar tidak wajar", "The page or the picture has no usable size",
+       "Sisi halaman harus 9 sampai 14.400 poin (0,3 cm sampai 5 m) dan gambar tidak boleh berupa titik atau garis. "
+       "Cetak ke PDF pada kertas A4 atau F4, atau pindai ulang.",
+       "A page's sides must be of 9 to 14,400 points (0.3 cm to 5 m), and a picture more than a dot or a line. "
+       "Print it to PDF on A4 or F4, or scan again."),
+    _p("BK-3039", 400, "Permintaan dapat dibaca dengan dua cara", "The request can be read in two ways",
+       "Kirim setiap kepala dan parameter satu kali saja, satu sha-256 dalam Content-Digest, dan isi tanpa Content-Encoding.",
+       "Send each header and parameter once, one sha-256 in Content-Digest, and the body without Content-Encoding."),
     _p("BK-3071", 422, "Isi PDF diubah setelah ditandatangani", "The PDF was changed after it was signed",
        "Jangan dipakai. Minta berkas asli dari penerbitnya, atau pindai cetakannya setelah membandingkannya.",
        "Do not use it. Ask the issuer for the original file, or scan the print after comparing it."),

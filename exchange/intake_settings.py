@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 
 from exchange.message_settings import MessageSettings, SettingsRefused
 
+# What a copy can be made of (``exchange/renditions/orders.py``; a test holds the two together): what could never leave does not come in.
+COPY_LIMIT_BYTES = 25_000_000
 _SCANNER = re.compile(r"unix:/[^\0\s]+|tcp:[A-Za-z0-9.\-\[\]:]+:[1-9]\d{0,4}")
 
 
@@ -41,5 +43,9 @@ class IntakeSettings(MessageSettings):
         elif self.spool_limit_bytes < self.upload_limit_bytes:
             raise SettingsRefused(
                 "BERKAS_SPOOL_LIMIT_BYTES is below BERKAS_UPLOAD_LIMIT_BYTES: no such paper could come in"
+            )
+        elif self.upload_limit_bytes > COPY_LIMIT_BYTES:
+            raise SettingsRefused(
+                f"BERKAS_UPLOAD_LIMIT_BYTES is above {COPY_LIMIT_BYTES}: of such a paper no copy could be made"
             )
         return self

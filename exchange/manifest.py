@@ -7,7 +7,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import lzma
 import zipfile
+import zlib
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
@@ -27,6 +29,16 @@ _MEDIA_TYPES = {
     ".jpeg": "image/jpeg",
     ".png": "image/png",
 }
+
+
+# What an archive says about itself may be anything, and a name may be none that a file can have.
+_UNREADABLE = (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+# The others inflate as much at once as they like, whatever one asks for.
+_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+
+
+class PaperUnreadable(Exception):
+    """A row's file is there and cannot be read. Says nothing of it."""
 
 
 class ManifestRefused(Exception):
@@ -57,15 +69,16 @@ class Row:
             raise NumberError("malformed", column) from None
 
     def name(self) -> str:
-        """Raises ``NumberError``."""
-        if not 0 < len(self.values["name"]) <= NAME_LIMIT:
+        """By the counter's rule: one line, in whatever letters (A50). Raises ``NumberError``."""
+        name = self.values["name"]
+        if not (0 < len(name) <= NAME_LIMIT and name.isprintable()):
             raise NumberError("malformed", "name")
-        return self.values["name"]
+        return name
 
     def paper(self) -> Paper:
         """Without the numbers, which are checked against the type. Raises ``NumberError``."""
         year, background = self.values.get("tax_year", ""), self.values.get("background", "")
-        if year and not (year.isascii() and year.isdigit() and 1900 <= int(year) <= 2200):  # noqa: PLR2004 - as the counter
+        if year and not (year.isascii() and year.isdigit() and len(year) == 4 and 1900 <= int(year) <= 2200):  # noqa: PLR2004 - as the counter
             raise NumberError("malformed", "tax_year")
         if background not in {"", "red", "blue"}:
             raise NumberError("malformed", "background")
@@ -97,6 +110,8 @@ def read_manifest(path: Path) -> Manifest:
                 f"the manifest needs the columns {', '.join(REQUIRED)} and may have {', '.join(OPTIONAL)}; "
                 f"{len(lacking)} are missing, {unknown} are others"
             )
+        if len(set(columns)) < len(columns):
+            raise ManifestRefused("the manifest has a column twice: nobody could say which of them counts")
         rows = [
             Row(reader.line_num, {name: (value or "").strip() for name, value in line.items()})
             for line in reader
@@ -123,12 +138,12 @@ class Papers:
     @classmethod
     def opened(cls, place: Path, stack: ExitStack) -> Papers:
         """Raises ``ManifestRefused``."""
-        papers = cls(place)
-        if place.is_dir():
-            return papers
         try:
+            papers = cls(place)
+            if place.is_dir():
+                return papers
             papers._archive = stack.enter_context(zipfile.ZipFile(place))
-        except (OSError, zipfile.BadZipFile):
+        except _UNREADABLE:
             raise ManifestRefused("name a folder, or a ZIP archive, of the papers") from None
         return papers
 
@@ -139,15 +154,22 @@ class Papers:
                 return self._archive.getinfo(name).file_size
             except KeyError:
                 return None
-        path = (self._place / name).resolve()
-        if not name or not path.is_relative_to(self._place) or not path.is_file():
+        try:
+            path = (self._place / name).resolve()
+            inside = bool(name) and path.is_relative_to(self._place) and path.is_file()
+            return path.stat().st_size if inside else None
+        except _UNREADABLE:  # a link that leads to itself, a name that is too long
             return None
-        return path.stat().st_size
 
     def read(self, name: str, size: int) -> bytes:
-        """At most ``size`` bytes and one more, whatever an archive promised. Raises ``OSError``."""
+        """Exactly ``size`` bytes, and never more than one behind them, whatever an archive promised. Raises ``PaperUnreadable``."""
         try:
+            if self._archive is not None and self._archive.getinfo(name).compress_type not in _METHODS:
+                raise PaperUnreadable
             with self._archive.open(name) if self._archive else (self._place / name).open("rb") as file:
-                return bytes(file.read(size + 1))
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
-            raise OSError(type(error).__name__) from None
+                content = bytes(file.read(size + 1))
+        except _UNREADABLE:
+            raise PaperUnreadable from None
+        if len(content) != size:
+            raise PaperUnreadable
+        return content

@@ -142,6 +142,7 @@ REASONS: dict[str, str] = {
     "file_trailing": "BK-3024",
     "file_pixels": "BK-3025",
     "file_pages": "BK-3026",
+    "file_page_size": "BK-3038",
     "file_too_heavy": "BK-3027",
     "file_kind": "BK-3028",
     "pdf_encrypted": "BK-3029",

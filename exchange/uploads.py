@@ -122,6 +122,7 @@ def _reason(word: str) -> str:
         "trailing": "file_trailing",
         "pixels": "file_pixels",
         "pages": "file_pages",
+        "page_size": "file_page_size",
         "too_heavy": "file_too_heavy",
         "kind": "file_kind",
         "encrypted": "pdf_encrypted",

@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 
 from tests.files import built, pdf
 from tests.hostile.jpegs import jpeg, with_segment
-from tests.hostile.pdfs import PAGES, revised, saved, stream
+from tests.hostile.pdfs import FORM, PAGES, drawing, revised, saved, stream
 from tests.hostile.pngs import chunk, header, made, rows
 
 PDF, JPEG, PNG = "application/pdf", "image/jpeg", "image/png"
@@ -49,7 +49,7 @@ def _jpegs() -> dict[str, tuple[str, bytes]]:
         "with a colour profile": encoded(picture(), "JPEG", icc_profile=profile),
         "turned by its camera": encoded(picture(), "JPEG", exif=exif),
         "with restarts": encoded(picture(), "JPEG", restart_marker_blocks=4),
-        "one pixel": encoded(picture(size=(1, 1)), "JPEG"),
+        "a stamp": encoded(picture(size=(16, 16)), "JPEG"),
         "a phone's": encoded(picture(size=(4032, 3024)), "JPEG", quality=70),
         "48 megapixels": encoded(picture(size=(8000, 6000)), "JPEG", quality=50),
         "with zeros behind": jpeg() + bytes(512),
@@ -64,12 +64,12 @@ def _pngs() -> dict[str, tuple[str, bytes]]:
     files = {mode: encoded(picture(mode), "PNG") for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")}
     files |= {
         "16 bits in colour": made(header(30, 20, 16, 2), rows(20 * (1 + 30 * 6))),
-        "interlaced": made(header(8, 8, 8, 0, 1), rows(79)),
+        "interlaced": made(header(16, 16, 8, 0, 1), rows(286)),
         "in many pieces": made(
-            header(10, 10), *(chunk(b"IDAT", bytes([byte])) for byte in zlib.compress(bytes(310)))
+            header(16, 16), *(chunk(b"IDAT", bytes([byte])) for byte in zlib.compress(bytes(784)))
         ),
         "with texts": made(
-            header(10, 10), chunk(b"tEXt", b"Software\0Pemindai"), chunk(b"pHYs", bytes(9)), rows(310)
+            header(16, 16), chunk(b"tEXt", b"Software\0Pemindai"), chunk(b"pHYs", bytes(9)), rows(784)
         ),
         "without colours": encoded(picture("L").quantize(4), "PNG", optimize=True),
     }
@@ -123,9 +123,29 @@ def _pdfs() -> dict[str, tuple[str, bytes]]:
         "a fax": built(
             [b"<< /Type /Catalog /Pages 2 0 R >>", *PAGES, stream(struct.pack(">I", 0x35310000), fax)]
         ),
-        "300 pages": _pages(300),
+        "50 pages": _pages(50),
+        **_drawings(),
     }
     return {f"pdf {name}": (PDF, content) for name, content in files.items()}
+
+
+def _drawings() -> dict[str, bytes]:
+    """Forms, patterns and masks as office programs, plotters and statement printers use them, thousands of times."""
+    shared = b"/Resources << /XObject << /X @x /Wrap @wrap >> /Pattern << /P @p >> /ExtGState << /G @g >> /Font << /F @font >> >>"
+    mark, tile = stream(b"0 0 2 2 re f", FORM), stream(b"0 0 1 1 re f", FORM + b"/PatternType 1")
+    things = {
+        "x": mark, "p": tile, "m": stream(b"0 0 300 300 re f", FORM), "g": b"<< /SMask << /S /Luminosity /G @m >> >>",
+        "wrap": stream(b"q 2 0 0 2 0 0 cm /X Do Q", FORM + shared),
+        "glyph": stream(b"500 0 0 0 500 500 d1 0 0 500 500 re f " * 20),
+        "font": b"<< /Type /Font /Subtype /Type3 /CharProcs << /a @glyph >> >>",
+    }  # fmt: skip
+    return {
+        "a plot": drawing(things, b"1 0 0 1 3 3 cm /X Do " * 10_000, shared),
+        "a form below a form": drawing(things, b"/Wrap Do", shared),
+        "a hatched map": drawing(things, b"/Pattern cs /P scn " + b"0 0 9 9 re f " * 20_000, shared),
+        "shadows": drawing(things, b"/G gs " + b"0 0 9 9 re f " * 20_000, shared),
+        "letters that are drawn": drawing(things, b"BT /F 9 Tf (%s) Tj ET " % (b"a" * 80) * 60, shared),
+    }
 
 
 def _pages(count: int) -> bytes:

@@ -7,7 +7,6 @@ client's name. A row that was taken is not taken again; the report says which th
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -29,12 +28,11 @@ from exchange.deps import Parts, clock, today_at
 from exchange.flows import enrol, run_clients, take_in
 from exchange.holdings import numbered
 from exchange.limits import Limits
-from exchange.manifest import Manifest, ManifestRefused, Papers, Row, read_manifest
+from exchange.manifest import Manifest, ManifestRefused, Papers, PaperUnreadable, Row, read_manifest
 from exchange.problems import PROBLEMS
 from exchange.reasons import problem_for
 from exchange.requirements.numbers import NumberError, parse_nik
 from exchange.settings import SettingsRefused
-from storage.errors import UploadBroken
 
 app = typer.Typer(no_args_is_help=True, help="Papers that exist already.")
 AT_ONCE = 12
@@ -102,8 +100,10 @@ class Log:
         head = {"manifest_sha256": manifest.sha256}
         try:
             lines = [json.loads(line) for line in _whole_lines(path)]
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             raise ManifestRefused(f"{path} is no report") from None
+        if not all(_is_of_a_row(line) for line in lines[1:]):
+            raise ManifestRefused(f"{path} is no report any more: name another file, or restore it")
         if lines and lines[0] != head:
             raise ManifestRefused(f"{path} is the report of another manifest; name another file")
         self._file = path.open("a", encoding="utf-8")
@@ -126,6 +126,14 @@ class Log:
     def _write(self, line: dict[str, Any]) -> None:
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()
+
+
+def _is_of_a_row(line: object) -> bool:
+    return (
+        isinstance(line, dict)
+        and type(line.get("row")) is int
+        and line.get("outcome") in ("taken", "known", "refused")
+    )
 
 
 def _whole_lines(path: Path) -> Iterator[str]:
@@ -190,8 +198,8 @@ class _Import:
                 taken = await self._taken(row)
             except NumberError as error:
                 return _refused(row, "BK-3009", column=error.field, rule=error.rule)
-            except UploadBroken:
-                return _refused(row, "BK-3004")
+            except PaperUnreadable:
+                return _refused(row, "BK-3053")
             except AccessRefused as refused:
                 return _refused(row, problem_for(refused.reason).code, reason=refused.reason)
         if isinstance(taken, str):
@@ -218,6 +226,7 @@ class _Import:
         if (wrong := uploads.impossible_date(paper, today)) is not None:
             raise wrong
         born = row.day("birth_date")
+        body = await self._body(row, size)
         subject_ref = await self._enrolled(row, born)
         number, about = row.values.get("number"), row.values.get("about")
         checked, thing = await numbered(
@@ -234,7 +243,7 @@ class _Import:
             document_type=kind,
             shareable=kind.code not in parts.catalogue.never_shared,
             paper=replace(paper, number=checked.normalised if checked else None, about=thing),
-            body=await self._body(row, size),
+            body=body,
             limit_bytes=parts.settings.upload_limit_bytes,
             limits=self._limits,
             now=clock(),
@@ -257,15 +266,12 @@ class _Import:
         return enrolled.subject_ref
 
     async def _body(self, row: Row, size: int) -> uploads.Body:
-        """What is too large is refused unread."""
+        """What is too large is refused unread. Raises ``PaperUnreadable``."""
         content = b""
         if size <= self._parts.settings.upload_limit_bytes:
-            with contextlib.suppress(OSError):
-                content = await asyncio.to_thread(self._papers.read, row.values["file"], size)
+            content = await asyncio.to_thread(self._papers.read, row.values["file"], size)
 
         async def chunks() -> AsyncIterator[bytes]:
-            if len(content) != size:
-                raise UploadBroken("another length than was said")
             for start in range(0, size, _CHUNK_BYTES):
                 yield content[start : start + _CHUNK_BYTES]
 

@@ -19,6 +19,8 @@ RESOLUTION_DPI = 200
 _POINTS_AN_INCH = 72
 # A sheet of A3 at this resolution; a larger one is drawn coarser.
 PAGE_PIXEL_LIMIT = 8_700_000
+# All pages together: ``PAGE_LIMIT`` sheets of A4, which a worker has the time for. Many larger ones are drawn coarser too.
+ALL_PIXEL_LIMIT = 200_000_000
 _SMALLEST_PT = 9.0
 
 
@@ -33,8 +35,9 @@ def raster_pdf(source: bytes, order: Order) -> bytes:
         if not 1 <= len(pages) <= PAGE_LIMIT:
             raise NotRenderable("pages")
         pages.init_forms()
+        share = min(PAGE_PIXEL_LIMIT, ALL_PIXEL_LIMIT // len(pages))
         for number in range(len(pages)):
-            _add(copy, pages[number], order, number + 1)
+            _add(copy, pages[number], order, number + 1, share)
     except (pypdfium2.PdfiumError, ValueError, RuntimeError):
         raise NotRenderable("unreadable") from None
     finally:
@@ -42,11 +45,11 @@ def raster_pdf(source: bytes, order: Order) -> bytes:
     return saved(copy)
 
 
-def _add(copy: Pdf, page: pypdfium2.PdfPage, order: Order, number: int) -> None:
+def _add(copy: Pdf, page: pypdfium2.PdfPage, order: Order, number: int, pixels: int) -> None:
     width, height = page.get_size()
     if not (width >= _SMALLEST_PT and height >= _SMALLEST_PT and math.isfinite(width * height)):
         raise NotRenderable("page_size")
-    scale = min(RESOLUTION_DPI / _POINTS_AN_INCH, math.sqrt(PAGE_PIXEL_LIMIT / (width * height)))
+    scale = min(RESOLUTION_DPI / _POINTS_AN_INCH, math.sqrt(pixels / (width * height)))
     bitmap = page.render(scale=scale)
     picture: Image.Image = bitmap.to_pil().convert("RGB")
     bitmap.close()

@@ -35,6 +35,17 @@ router = APIRouter(prefix="/v1", tags=["Agency"])
 
 Submitter = Annotated[Caller, Depends(officer_or_machine("documents.submit"))]
 _DIGEST = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/]{43}=):\s*(?:,|$)")
+_DIGESTS = re.compile(r"(?:^|,)\s*sha-256\s*=")
+# Said twice, one of them would be believed here and the other one by whoever passed the request on.
+_HEADERS = (
+    "content-type",
+    "content-length",
+    "content-digest",
+    "content-encoding",
+    "berkas-number",
+    "berkas-about",
+)
+_PARAMETERS = ("type", "issued_on", "valid_until", "tax_year", "level", "background", "compared")
 
 
 @router.post(
@@ -54,7 +65,8 @@ async def take_in_document(
     background: Annotated[Literal["red", "blue"] | None, Query()] = None,
     compared: bool = True,
 ) -> dict[str, Any]:
-    """An officer, or a client with `documents.submit`. Raw body; Content-Type, Content-Length and Content-Digest (RFC 9530) required. Numbers come in headers only:
+    """An officer, or a client with `documents.submit`. Raw body, not encoded; Content-Type, Content-Length and Content-Digest (RFC 9530) required, each header and
+    parameter once (BK-3039). Numbers come in headers only:
     Berkas-Number, Berkas-About (plate or NOP). ``warnings`` are rules that the number offends without being refused;
     ``region_now`` is today's code behind a known old one (N4).
     The same bytes again answer 200 with the same version. ``sha256`` is of what is kept, ``received_sha256`` of what was sent: a picture is kept
@@ -62,6 +74,7 @@ async def take_in_document(
     is signed (a signature that does not hold is refused), ``pushed`` by the issuer's back end, ``scan`` compared with the original by
     this officer, ``upload`` with ``compared=false`` or from another back end. One entry.
     """
+    _read_in_one_way(request)
     kind = parts.catalogue.document_types.get(document_type)
     if kind is None:
         raise ProblemRaised("BK-3008", errors=[{"pointer": "/type", "code": "unknown"}], close=True)
@@ -108,6 +121,20 @@ async def take_in_document(
         "warnings": list(number.warnings) if number else [],
         **({"region_now": region} if region else {}),
     }
+
+
+def _read_in_one_way(request: Request) -> None:
+    """A request that says a thing twice, or sends the body otherwise than it is, is not guessed at (A46)."""
+    headers, asked = request.headers, request.query_params
+    twice = [name for name in _HEADERS if len(headers.getlist(name)) > 1]
+    twice += [name for name in _PARAMETERS if len(asked.getlist(name)) > 1]
+    if len(_DIGESTS.findall(headers.get("content-digest", ""))) > 1:
+        twice.append("content-digest")
+    errors = [{"pointer": f"/{name}", "code": "repeated"} for name in twice]
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        errors.append({"pointer": "/content-encoding", "code": "not_decoded"})
+    if errors:
+        raise ProblemRaised("BK-3039", errors=errors, close=True)
 
 
 async def _numbered(

@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 Edit = tuple[int, int, str]
 
 PIXEL_LIMIT = 50_000_000
-PAGE_LIMIT = 300
+# What a copy can be made of (``exchange/renditions/``, whose limits a test holds to these): what could never leave does not come in.
+PAGE_LIMIT = 50
+SHORTEST_SIDE_PX, LONGEST_SIDE_PX = 16, 3_508
+SMALLEST_SIDE_PT = 9.0
+LARGEST_SIDE_PT = 14_400.0  # ISO 32000-1 annex C
 
 
 class Unfit(Exception):
@@ -17,6 +21,12 @@ class Unfit(Exception):
     def __init__(self, word: str) -> None:
         super().__init__(word)
         self.word = word
+
+
+def no_speck(width: int, height: int) -> None:
+    """Raises ``Unfit`` (page_size) for a picture of which a copy, at most ``LONGEST_SIDE_PX`` long, would be a line or a dot."""
+    if min(width, height) * min(1.0, LONGEST_SIDE_PX / max(width, height)) < SHORTEST_SIDE_PX:
+        raise Unfit("page_size")
 
 
 @dataclass(slots=True)

@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from PIL import Image, MpoImagePlugin, TiffImagePlugin
 
 from storage.gate.exif import blank_position
-from storage.gate.findings import PIXEL_LIMIT, Found, Unfit
+from storage.gate.findings import PIXEL_LIMIT, Found, Unfit, no_speck
 
 _SEGMENTS_LIMIT, _SCANS_LIMIT, _PICTURES_LIMIT = 2_000, 64, 8
-_START, _END, _SCAN, _APP0, _APP1, _APP2, _APP13 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xED
+_START, _END, _SCAN, _APP0, _APP1, _APP2 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2
+_APPLICATIONS = range(0xE0, 0xF0)
+# What a reader needs to show the colours right. Everything else that programs keep for themselves is left out.
+_COLOURS = {_APP2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended, progressive
 _OTHER_FRAMES = frozenset(
     {0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF, 0xC8, 0xCC, 0xDC, 0xDE}
@@ -20,6 +23,7 @@ _OTHER_FRAMES = frozenset(
 _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 _AFTER_A_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _APP0_NAMES = (b"JFIF\0", b"JFXX\0", b"AVI1", b"CIFF", b"Ocad")
+_JFIF_BYTES = 14
 _DECODED_AT_SCALE = 8
 _EIGHT_BITS = 8
 Image.preinit()  # Pillow loads what it needs late, and no file can be opened then
@@ -38,7 +42,7 @@ class _Picture:
 
 
 def look(data: bytes) -> Found:
-    """Raises ``Unfit``: broken, trailing, disguised, pixels, kind, too_heavy."""
+    """Raises ``Unfit``: broken, trailing, disguised, pixels, kind, too_heavy, page_size."""
     picture = _walked(data, 0)
     found = Found()
     several = any(
@@ -156,16 +160,21 @@ def _behind(data: bytes, end: int, several: bool, found: Found) -> None:
 
 
 def _private(data: bytes, marker: int, start: int, end: int, found: Found) -> None:
-    """The segments that may tell where a picture was taken. ``start`` is behind marker and length, four bytes."""
-    whole = (start - 4, end)
-    if marker == _APP1:
-        if data[start : start + 6] == b"Exif\0\0":
-            if not blank_position(data[start + 6 : end], start + 6, found):
-                found.cut(*whole)
-        else:
-            found.cut(*whole)  # XMP, and what nobody knows
-    elif marker == _APP13 or (marker == _APP2 and data[start : start + 4] == b"MPF\0"):
-        found.cut(*whole)
+    """What programs put beside the picture (T.81 B.2.4.6): nothing is kept but its size on paper, its colours, and EXIF without the
+    place. ``start`` is behind marker and length, four bytes.
+    """
+    if marker not in _APPLICATIONS:
+        return
+    kept = data.startswith(_COLOURS[marker], start, end) if marker in _COLOURS else False
+    if marker == _APP0 and data.startswith(b"JFIF\0", start, end):
+        kept = True
+        found.blank(
+            min(start + _JFIF_BYTES, end), end
+        )  # a small picture, which may show what was cropped away
+    elif marker == _APP1 and data.startswith(b"Exif\0\0", start, end):
+        kept = blank_position(data[start + 6 : end], start + 6, found)
+    if not kept:
+        found.cut(start - 4, end)
 
 
 def _decoded(data: bytes) -> None:
@@ -173,6 +182,7 @@ def _decoded(data: bytes) -> None:
     with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
         if image.width * image.height > PIXEL_LIMIT:
             raise Unfit("pixels")
+        no_speck(*image.size)
         smaller = (max(1, image.width // _DECODED_AT_SCALE), max(1, image.height // _DECODED_AT_SCALE))
         image.draft(image.mode, smaller)
         image.load()

@@ -11,7 +11,8 @@ import re
 
 import pikepdf
 
-from storage.gate.findings import PAGE_LIMIT, Found, Unfit
+from storage.gate.findings import LARGEST_SIDE_PT, PAGE_LIMIT, SMALLEST_SIDE_PT, Found, Unfit
+from storage.gate.pdf_forms import Drawings
 from storage.gate.pdf_objects import active_content, gravest
 from storage.gate.pdf_streams import Measured
 
@@ -42,7 +43,7 @@ pikepdf.settings.set_qpdf_limits(
 
 
 def look(data: bytes) -> Found:
-    """Raises ``Unfit``: broken, trailing, disguised, pages, encrypted, too_heavy, pixels and those of ``active_content``."""
+    """Raises ``Unfit``: broken, trailing, disguised, pages, page_size, encrypted, too_heavy, pixels and those of ``active_content``."""
     ends = _revisions(data)
     found = Found(pages=_looked_at(data))
     for end in ends[:-1]:
@@ -113,7 +114,28 @@ def _pages(document: pikepdf.Pdf) -> int:
         raise Unfit("pages")
     if pages == 0:
         raise Unfit("broken")
+    drawings = Drawings()
+    for page in document.pages:
+        _size(page)
+        drawings.page(page.obj)
     return pages
+
+
+def _size(page: pikepdf.Page) -> None:
+    """What is shown must be a sheet: of nothing, or of kilometres, no reader and no copy makes a page alike."""
+    media, crop = _sides(page.mediabox), _sides(page.cropbox)
+    shown = [min(media[2 + axis], crop[2 + axis]) - max(media[axis], crop[axis]) for axis in (0, 1)]
+    if not all(SMALLEST_SIDE_PT <= side <= LARGEST_SIDE_PT for side in shown):
+        raise Unfit("page_size")
+
+
+def _sides(box: pikepdf.Object | None) -> tuple[float, float, float, float]:
+    """Left, bottom, right, top."""
+    try:
+        x1, y1, x2, y2 = (float(side) for side in box)  # type: ignore[union-attr]  # whatever stands there
+    except (TypeError, ValueError):
+        raise Unfit("page_size") from None
+    return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
 
 
 def _objects(document: pikepdf.Pdf) -> None:

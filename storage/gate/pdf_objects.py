@@ -13,7 +13,8 @@ import pikepdf
 _ORDER = ("script", "launch", "embedded", "xfa", "media", "external", "action")
 _NAMES = re.compile(
     rb"/(?:JS|JavaScript|Launch|EF|EmbeddedFiles?|FileAttachment|Collection|XFA|RichMedia\w*|Screen|Movie|Sound|3D|Rendition|"
-    rb"GoTo3DView|SubmitForm|ImportData|GoToR|GoToE|GoToDp|URI|AA|OpenAction|F|FFilter|PS|Ref)(?![\w.-])"
+    rb"GoTo3DView|SubmitForm|ImportData|GoToR|GoToE|GoToDp|Thread|Win|Mac|Unix|URI|AA|OpenAction|F|FFilter|PS|Ref|"
+    rb"(?:S|Subtype|Type) \d+)(?![\w.-])"  # what it is may stand elsewhere, and is not in the text then
 )
 _ACTIONS = {
     "/JavaScript": "script",
@@ -47,7 +48,9 @@ _KEYS = {
     "/XFA": "xfa",
     "/RichMediaContent": "media",
 }
+_PROGRAMS = frozenset({"/Win", "/Mac", "/Unix"})
 _HARMLESS_AT_ONCE = frozenset({"/GoTo", "/Named"})
+_BASES = re.compile(rb"https?://", re.IGNORECASE)
 _LINKS = re.compile(rb"(?:https?://|mailto:|tel:|www\.|#)", re.IGNORECASE)
 
 
@@ -89,8 +92,16 @@ def _of_dictionary(here: pikepdf.Object, is_stream: bool) -> set[str]:
     words.add(_SUBTYPES.get(subtype, ""))
     if str(here.get("/Type", "")) == "/EmbeddedFile":
         words.add("embedded")
+    if action and keys & _PROGRAMS:
+        words.add("launch")
+    if action == "/Thread" and "/F" in keys:
+        words.add("action")
     if action == "/URI" and not _LINKS.match(bytes(here.get("/URI", b""))):
         words.add("action")
+    if isinstance(here.get("/URI"), pikepdf.Dictionary) and not _BASES.match(
+        bytes(here["/URI"].get("/Base", b"http://"))
+    ):
+        words.add("action")  # what addresses begin with that name no scheme (12.6.4.8)
     if "/AA" in keys and _acts(here["/AA"]):
         words.add("action")
     if "/OpenAction" in keys and _acts_at_once(here["/OpenAction"]):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from storage.gate.exif import blank_position
-from storage.gate.findings import PIXEL_LIMIT, Found, Unfit
+from storage.gate.findings import PIXEL_LIMIT, Found, Unfit, no_speck
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHUNKS_LIMIT = 20_000
@@ -50,7 +50,7 @@ class _Header:
 
 
 def look(data: bytes) -> Found:
-    """Raises ``Unfit``: broken, trailing, disguised, pixels, kind, too_heavy."""
+    """Raises ``Unfit``: broken, trailing, disguised, pixels, kind, too_heavy, page_size."""
     found = Found()
     header: _Header | None = None
     image = _Inflated()
@@ -78,6 +78,7 @@ def look(data: bytes) -> Found:
         raise Unfit("trailing")
     with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
         picture.load()
+        no_speck(*picture.size)
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,10 @@ from typing import Any
 
 import pytest
 
+from exchange.cli.imports import Log, Outcome
 from exchange.flows import run_clients
+from exchange.manifest import ManifestRefused, Row, read_manifest
+from exchange.requirements.numbers import NumberError
 from tests.conftest import PostgresServer, StoreServer
 from tests.files import noted
 from tests.flows.test_backup import Place
@@ -152,6 +156,113 @@ async def test_an_archive_is_as_good_as_a_folder(archive: Archive, tmp_path: Pat
     assert (codes[2], codes[3]) == ("taken", "BK-3052")
     assert codes[4] == "BK-3005"
     assert "name a folder, or a ZIP" in await archive.comes_in(archive.manifest, code=1)
+
+
+async def test_a_file_that_cannot_be_read_is_one_row(archive: Archive) -> None:
+    """A50, A41: links that lead to themselves, names that no file can have: the other rows come in, and nothing is told but row numbers.
+    Wrong version: the first of them ends the import, with a trace of calls that shows the file's name."""
+    (archive.folder / f"{OTHER_NIK}_KTP.jpg").symlink_to(f"{OTHER_NIK}_KTP.jpg")
+    names = (f"{OTHER_NIK}_KTP.jpg", f"{OTHER_NIK}\0.jpg", f"{OTHER_NIK}" * 20 + ".jpg", ".", "")
+    rows = [f"{NIK},Warga Contoh,KTP,{name},,," for name in names]
+    archive.writes(*rows, f"{NIK},Warga Contoh,KTP,{NIK}.jpg,,,")
+    told = await archive.comes_in(code=3)
+    assert archive.codes() == dict.fromkeys(range(2, 7), "BK-3052") | {7: "taken"}
+    assert OTHER_NIK not in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("year", ["9" * 5_000, "19990", "\u0661\u0669\u0669\u0669", "99", "-199"])
+def test_a_year_that_is_none(year: str) -> None:
+    """Wrong version: digits are made a number first, and Python gives up above 4,300 of them."""
+    with pytest.raises(NumberError):
+        Row(2, {"tax_year": year}).paper()
+
+
+async def test_a_member_that_cannot_be_read_is_one_row(archive: Archive, tmp_path: Path) -> None:
+    """A41: broken, encrypted, packed in a way that inflates without bound, another size than it says: BK-3053, nobody is enrolled for it.
+    Wrong version: zlib's and LZMA's own errors are nobody's, and end the import."""
+    noise = random.Random(20_261_126).randbytes(3_000)
+    methods = {
+        "deflate.jpg": zipfile.ZIP_DEFLATED,
+        "lzma.jpg": zipfile.ZIP_LZMA,
+        "bzip2.jpg": zipfile.ZIP_BZIP2,
+    }
+    place = tmp_path / "papers.zip"
+    with zipfile.ZipFile(place, "w") as file:
+        for name, method in methods.items():
+            file.writestr(name, noise, method)
+        file.writestr("encrypted.jpg", JPEG)
+        file.writestr("short.jpg", noted(JPEG, b"short"))
+        file.writestr("fine.jpg", JPEG, zipfile.ZIP_DEFLATED)
+    content = bytearray(place.read_bytes())
+    for name in methods:
+        start = content.index(name.encode()) + len(name)
+        content[start : start + 60] = b"\xff" * 60
+    entry = content.rindex(b"PK\1\2", 0, content.rindex(b"encrypted.jpg"))
+    content[entry + 8] |= 1
+    entry = content.rindex(b"PK\1\2", 0, content.rindex(b"short.jpg"))
+    content[entry + 24 : entry + 28] = (10**6).to_bytes(4, "little")
+    place.write_bytes(content)
+    wrong = [*methods, "encrypted.jpg", "short.jpg"]
+    archive.writes(
+        *(f"{OTHER_NIK},Warga Lain,KTP,{name},,," for name in wrong), f"{NIK},Warga Contoh,KTP,fine.jpg,,,"
+    )
+    told = await archive.comes_in(place, code=3)
+    assert archive.codes() == dict.fromkeys(range(2, 7), "BK-3053") | {7: "taken"}
+    assert "5 x BK-3053" in told
+    async with archive.world.parts.database.transaction() as transaction:
+        assert await transaction.raw.fetchval("SELECT count(*) FROM subject") == 1
+    place.write_bytes(
+        content.replace(b"fine.jpg", b"\xff\xfene.jpg").replace(
+            b"PK\1\2\x14\3\x14\0\0\0", b"PK\1\2\x14\3\x14\0\0\x08"
+        )
+    )
+    assert "name a folder, or a ZIP" in await archive.comes_in(place, code=1)
+
+
+async def test_names_by_the_rule_of_the_counter(archive: Archive) -> None:
+    """A32, A50: what POST /v1/subjects refuses, a manifest does not bring in. Wrong version: only the length is looked at."""
+    officer = await archive.world.officer()
+    names = (
+        "Warga\0Contoh",
+        "Warga\x1b[2J",
+        "Warga \u202ehotnoC",
+        "Warga\u200bContoh",
+        "W" * 201,
+        "",
+        "Siti Nurhaliza d/a \u0106",
+    )
+    asked = [{"nik": OTHER_NIK, "name": name} for name in names]
+    answers = [(await officer.post("/v1/subjects", json=body)).status_code for body in asked]
+    archive.writes(*(f"{OTHER_NIK},{name},KTP,photo.jpg,,," for name in names))
+    await archive.comes_in(code=3)
+    assert answers == [422] * 6 + [201]
+    assert list(archive.codes().values()) == ["BK-3009"] * 6 + ["taken"]
+    assert {line.get("column") for line in archive.report()[:-1]} == {"name"}
+
+
+def test_a_manifest_or_a_report_that_says_two_things(tmp_path: Path) -> None:
+    """Wrong version: of two columns of one name the last one counts; a line of the report that is none ends in a trace of calls."""
+    path, report = tmp_path / "manifest.csv", tmp_path / "report.jsonl"
+    path.write_text(f"nik,name,type,file,type\n{NIK},Warga Contoh,KTP,photo.jpg,KK\n")
+    with pytest.raises(ManifestRefused, match="has a column twice"):
+        read_manifest(path)
+    path.write_text(HEADER + f"{NIK},Warga Contoh,KTP,photo.jpg,,,\n")
+    manifest = read_manifest(path)
+    Log(report, manifest).add(Outcome(2, "taken"))
+    whole = report.read_text()
+    assert Log(report, manifest).done == {2}
+    for line in (
+        '{"row":5}',
+        "[]",
+        "7",
+        '{"row":"2","outcome":"taken"}',
+        '{"row":2,"outcome":["taken"]}',
+        "[" * 5_000,
+    ):
+        report.write_text(f"{whole}{line}\n")
+        with pytest.raises(ManifestRefused, match="is no report"):
+            Log(report, manifest)
 
 
 async def test_who_may_not_is_refused_row_by_row(archive: Archive) -> None:

@@ -57,6 +57,10 @@ def _frames(plain: bytes, progressive: bytes) -> Iterator[Hostile]:
     for width, height in ((65_500, 65_500), (50_000, 50_000), (65_535, 1_000), (8_000, 8_000)):
         yield _one(f"flood {width}x{height}", sized(plain, width, height), "pixels")
         yield _one(f"progressive flood {width}x{height}", sized(progressive, width, height), "pixels")
+    for size in ((1, 1), (15, 400), (400, 15)):
+        speck = io.BytesIO()
+        Image.new("L", size).save(speck, "JPEG")
+        yield _one(f"a speck {size[0]}x{size[1]}", speck.getvalue(), "page_size")
     for width, height in ((0, 64), (96, 0), (0, 0)):
         yield _one(f"nothing {width}x{height}", sized(plain, width, height), "broken")
     frame = place_of(plain, 0xC0)

