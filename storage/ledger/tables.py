@@ -47,9 +47,7 @@ class AuditEvent(SQLModel, table=True):
     """
 
     __tablename__ = "audit_event"
-    __table_args__ = (
-        sa.Index("uq_audit_event_item", "item_id", "part", unique=True),
-    )
+    __table_args__ = (sa.Index("uq_audit_event_item", "item_id", "part", unique=True),)
     idx: int = Field(primary_key=True, sa_type=sa.BigInteger, sa_column_kwargs={"autoincrement": False})
     item_id: str = Field(sa_type=sa.Text)
     part: int = Field(sa_type=sa.SmallInteger)
@@ -78,3 +76,19 @@ class SubjectTrail:
 
 
 SUBJECT_TRAILS = FactTable(SubjectTrail, "subject_trail")
+
+
+@dataclass(frozen=True, slots=True)
+class TrailErasure:
+    """The order to erase a citizen's trail (``id``), never changed: its ``entries`` first entries go, as entry ``item_id`` on the site's
+    trail says; ``basis`` is the law. The database deletes a body only where it finds both.
+    """
+
+    id: str
+    item_id: str
+    basis: str
+    entries: int
+    ordered_at: datetime
+
+
+TRAIL_ERASURES = FactTable(TrailErasure, "trail_erasure")
