@@ -56,6 +56,7 @@ TABLE: dict[type[Exception], str] = {
     storage_errors.ClockWentBack: "BK-5003",
     storage_errors.LedgerHalted: "BK-5003",
     storage_errors.LedgerBusy: "BK-5003",
+    storage_errors.NodeMissing: "BK-9001",
     storage_errors.OutcomeUnknown: "BK-5005",
     storage_errors.TooManyRefusals: "BK-1006",
     storage_errors.JudgeFailed: "BK-9001",
