@@ -22,7 +22,6 @@ from exchange.cli.bench.people import Counter
 from exchange.cli.bench.world import World
 from exchange.deps import Parts
 from exchange.wiring import at_work
-from storage.ledger.merkle import EMPTY_ROOT
 from storage.ledger.page import read_edges
 from storage.ledger.proofs import inclusion
 from storage.ledger.work import Trail
@@ -72,7 +71,8 @@ async def ledger_scale(world: World, scale: Scale, say: Say) -> dict[str, Part]:
     small, middle, large = scale.ledger_sizes
     owner = await asyncpg.connect(world.owner_url)
     try:
-        async with at_work(world.settings) as parts:
+        # Nobody tidies up: what is released here is never sent, and would be closed by an entry each while the log is filled.
+        async with at_work(world.settings.model_copy(update={"worker": "apart"})) as parts:
             counter, grants = await granted(parts, world, say)
             await owner.execute(_TRAILS, scale.ledger_citizens)
             await _filled(owner, small, scale, say)
@@ -129,22 +129,23 @@ async def _measured(
 
 
 async def _filled(owner: asyncpg.Connection, size: int, scale: Scale, say: Say) -> None:
-    """Grow the log to ``size`` entries, as if another process had appended them."""
+    """Grow the log to ``size`` entries, as another process would have: under the head's lock, all of it or nothing."""
     say(f"filling the log to {size:,} entries ...")
-    start = first = int(await owner.fetchval("SELECT size FROM log_head"))
-    while start < size:
-        stop = min(size, start + FILL_AT_ONCE)
-        await owner.execute(_ENTRIES, start, stop)
-        await owner.execute(_BODIES, start, stop, scale.ledger_citizens)
-        start = stop
-    await owner.execute(_LEAVES_PAIRED, first, size)
-    for level in range(1, size.bit_length() - 1):
-        await owner.execute(_NODES_PAIRED, first, level)
-    edge = (await read_edges(owner, size))[0]
-    if edge is None or edge.root() == EMPTY_ROOT:
-        raise BenchError("the log was not filled")
-    await owner.execute("UPDATE log_head SET size = $1, root = $2", size, edge.root())
-    await owner.execute("ANALYZE log_entry, log_node, audit_event, subject_trail")
+    async with owner.transaction():
+        start = first = int(await owner.fetchval("SELECT size FROM log_head WHERE id = 1 FOR UPDATE"))
+        while start < size:
+            stop = min(size, start + FILL_AT_ONCE)
+            await owner.execute(_ENTRIES, start, stop)
+            await owner.execute(_BODIES, start, stop, scale.ledger_citizens)
+            start = stop
+        await owner.execute(_LEAVES_PAIRED, first, size)
+        for level in range(1, size.bit_length() - 1):
+            await owner.execute(_NODES_PAIRED, first, level)
+        edge = (await read_edges(owner, size))[0]
+        if edge is None or edge.size <= first:
+            raise BenchError("the log was not filled")
+        await owner.execute("UPDATE log_head SET size = $1, root = $2", size, edge.root())
+    await owner.execute("VACUUM (ANALYZE) log_entry, log_node, audit_event, subject_trail")
 
 
 async def _proof_ms(parts: Parts, size: int) -> dict[int, int]:
