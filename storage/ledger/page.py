@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -61,13 +61,20 @@ class Page:
         self._salts = _salts()
 
     def add(self, item_id: str, events: Sequence[Event], verdict: VerdictLike) -> tuple[int, bytes]:
-        """Append the entries of one item; return index and leaf hash of the first.
+        """Append the entries of one item; return index and leaf hash of the first. Of several, the first says how many follow and each of
+        those names the first by its index, so that a verifier finds the whole act, and a missing part.
 
         All bodies are built before anything is appended: an event that cannot be written leaves no half item.
         """
         first = self.edge.size
+        links = (
+            [{"linked": len(events) - 1}, *([{"linked_to": first}] * (len(events) - 1))]
+            if len(events) > 1
+            else [{}]
+        )
         prepared = [
-            self._prepared(first + part, item_id, part, event, verdict) for part, event in enumerate(events)
+            self._prepared(first + part, item_id, part, event, verdict, links[part])
+            for part, event in enumerate(events)
         ]
         leaves = [leaf_hash(body.entry) for body in prepared]
         self._entries += prepared
@@ -75,13 +82,16 @@ class Page:
             self._nodes += self.edge.append(leaf)
         return first, leaves[0]
 
-    def _prepared(self, idx: int, item_id: str, part: int, event: Event, verdict: VerdictLike) -> _Body:
+    def _prepared(
+        self, idx: int, item_id: str, part: int, event: Event, verdict: VerdictLike, link: Mapping[str, int]
+    ) -> _Body:
         trail = event.trail
         seen = self._facts.get(SUBJECT_TRAILS, trail.subject_ref)
         seq, prev_idx = (seen.seq + 1, seen.last_idx) if seen else (1, None)
         body = canonical(
             {
                 **event.details,
+                **link,
                 "v": EVENT_VERSION,
                 "t": self._time,
                 "type": event.type,

@@ -83,7 +83,7 @@ async def granted(parts: Parts, world: World, say: Say) -> tuple[Counter, list[G
     counter = await open_counter(parts)
     numbers = itertools.islice(world.numbers, CITIZENS)
     citizens = await consenting(parts, counter, numbers, unread(DOCUMENT_BYTES))
-    grants = [await _grant(parts, counter, citizen) for citizen in citizens]
+    grants = [await granted_again(parts, counter, citizen) for citizen in citizens]
     memory.settle()
     return counter, grants
 
@@ -139,7 +139,8 @@ async def _bare_table(world: World) -> AsyncIterator[_Bare]:
         await connection.close()
 
 
-async def _grant(parts: Parts, counter: Counter, citizen: Citizen) -> Grant:
+async def granted_again(parts: Parts, counter: Counter, citizen: Citizen) -> Grant:
+    """A ticket for a citizen who consented."""
     issued = await issue_ticket.issue(
         parts.database,
         parts.keyring,
