@@ -1,7 +1,8 @@
 """A paper that names several people stands on the trail of each (DESIGN D4, N06).
 
 Besides the entry of its holder, everybody whom the paper names gets one of their own: that a paper which names them was read, by
-whom and why. Nothing in it leads to the others: no name, no reference, no consent, no ticket, no document.
+whom and why. Nothing in it leads to the others: no name, no reference, no consent, no ticket, no document; ``linked_to`` is the index of the
+holder's entry, a commitment to whoever may not open it (``storage/ledger/page.py``).
 """
 
 from __future__ import annotations

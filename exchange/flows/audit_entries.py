@@ -20,10 +20,10 @@ from storage.database import Database
 from storage.keyring import Keyring
 from storage.ledger.audit import Entry, LogEnd, Walk, bounds, log_end
 from storage.ledger.facts import Facts
-from storage.ledger.history import first_entry_at, selected
+from storage.ledger.history import selected
 from storage.ledger.log import Appender
 from storage.ledger.work import Event, Trail, Work
-from storage.subjects import enrolled_by_nik
+from storage.subjects import enrolled_at, enrolled_by_nik
 
 PAGE = 100
 LOOK = 5_000
@@ -73,7 +73,7 @@ async def find_citizen(
     if trail is None:
         raise AccessRefused("subject_unknown")
     async with database.reading() as reading:
-        return Citizen(subject_ref, await first_entry_at(reading, trail))
+        return Citizen(subject_ref, await enrolled_at(reading, subject_ref))
 
 
 async def search(

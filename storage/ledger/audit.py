@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import orjson
 
 from storage.database import Database, Reading
 from storage.keyring import Keyring
-from storage.ledger.history import opened
+from storage.ledger.history import CLOCK_SLACK, first_index_at, opened
 from storage.trail_keys import TrailKeys
 
 WINDOW = 500
 """Entries that are opened before other callers get their turn: about 6 ms."""
-# The ledger's clock may go back by so much (storage/ledger/log.py), so its order is not quite that of the times.
-CLOCK_SLACK = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +58,10 @@ async def log_end(reading: Reading) -> LogEnd:
     return LogEnd(row["origin"], row["size"], bytes(row["root"])) if row else LogEnd("", 0, b"")
 
 
-async def index_at(reading: Reading, moment: datetime, size: int) -> int:
-    """An index below which every entry is older than ``moment``; at most ``size``. Entries just above it may be older by the clock's
-    tolerance. About 20 look-ups at a million entries.
-    """
-    low, high = 0, size
-    while low < high:
-        middle = (low + high) // 2
-        row = await reading.raw.fetchrow(
-            "SELECT idx, at FROM audit_event WHERE idx >= $1 AND idx < $2 ORDER BY idx LIMIT 1", middle, high
-        )
-        if row is None or row["at"] >= moment - CLOCK_SLACK:  # none: bodies there are erased
-            high = middle
-        else:
-            low = row["idx"] + 1
-    return low
-
-
 async def bounds(reading: Reading, from_at: datetime, to_at: datetime, size: int) -> tuple[int, int]:
     """(first, end) of the indexes in which every entry of this time lies, in a log of ``size``."""
-    first = await index_at(reading, from_at, size)
-    return first, max(first, await index_at(reading, to_at + 2 * CLOCK_SLACK, size))
+    first = await first_index_at(reading, from_at - CLOCK_SLACK, size)
+    return first, max(first, await first_index_at(reading, to_at + CLOCK_SLACK, size))
 
 
 class Walk:

@@ -11,11 +11,20 @@ from typing import Any
 
 from storage.database import Reading
 from storage.ledger.entry import entry_bytes
-from storage.ledger.history import opened
+from storage.ledger.history import CLOCK_SLACK, WALK, opened
 from storage.ledger.merkle import leaf_hash
 from storage.ledger.work import Trail
 
 _COLUMNS = "SELECT idx, item_id, part, subject_ref, body FROM audit_event"
+# From the newest back, like every way along a trail (``history.py``), and no further than is asked for.
+_FOLLOWING = """
+WITH RECURSIVE walk AS (
+  SELECT a.* FROM subject_trail t JOIN audit_event a ON a.idx = t.last_idx WHERE t.id = $1 AND a.subject_ref = $1
+  UNION ALL
+  SELECT a.* FROM walk w JOIN audit_event a ON a.idx = w.prev_idx WHERE a.subject_ref = $1 AND a.subject_seq > $2
+) SELECT idx, item_id, part, subject_ref, body FROM walk
+WHERE subject_seq > $2 AND ($3::bigint IS NULL OR subject_seq <= $3) ORDER BY subject_seq LIMIT $4
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +72,10 @@ def evidence_of(trail: Trail, row: Any) -> Evidence:
 async def following(
     reading: Reading, trail: Trail, after: int, limit: int, last: int | None = None
 ) -> list[Evidence]:
-    """At most ``limit`` entries of this citizen behind the ``subject_seq`` number ``after``, up to ``last``, in order."""
-    rows = await reading.raw.fetch(
-        f"{_COLUMNS} WHERE subject_ref = $1 AND subject_seq > $2 AND ($3::bigint IS NULL OR subject_seq <= $3) "
-        "ORDER BY subject_seq LIMIT $4",
-        trail.subject_ref,
-        after,
-        last,
-        limit,
-    )
+    """At most ``limit`` entries of this citizen behind the ``subject_seq`` number ``after``, up to ``last``, in order. What is newer is
+    walked over.
+    """
+    rows = await reading.raw.fetch(_FOLLOWING, trail.subject_ref, after, last, limit)
     return [evidence_of(trail, row) for row in rows]
 
 
@@ -79,13 +83,14 @@ async def numbered_between(
     reading: Reading, trail: Trail, since: datetime | None, until: datetime | None
 ) -> tuple[int, int] | None:
     """The first and the last ``subject_seq`` from ``since`` on and before ``until`` (None: without end); None where there is no entry.
-    By numbers, so that a clock which went back a little leaves no gap inside.
+    By numbers, so that a clock which went back a little leaves no gap inside; without ``since`` from 1 on, whatever is there.
     """
     first, last = await reading.raw.fetchrow(
-        "SELECT min(subject_seq), max(subject_seq) FROM audit_event WHERE subject_ref = $1 "
-        "AND ($2::timestamptz IS NULL OR at >= $2) AND ($3::timestamptz IS NULL OR at < $3)",
+        f"SELECT min(subject_seq), max(subject_seq) FROM ({WALK}) found "
+        "WHERE ($3::timestamptz IS NULL OR at >= $3) AND ($4::timestamptz IS NULL OR at < $4)",
         trail.subject_ref,
+        since and since - CLOCK_SLACK,
         since,
         until,
     )
-    return None if first is None else (first, last)
+    return None if first is None else (1 if since is None else first, last)

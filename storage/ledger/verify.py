@@ -27,6 +27,7 @@ from storage.ledger.entry import entry_bytes
 from storage.ledger.history import opened
 from storage.ledger.merkle import EMPTY_ROOT, Edge, leaf_hash
 from storage.ledger.reopening import Reopening, reopenings
+from storage.ledger.tombstones import erased_by
 
 CHUNK_ENTRIES = 2_000
 PROGRESS_PERIOD_S = 5.0
@@ -203,23 +204,25 @@ async def _surplus(database: Database) -> bool:
 
 
 async def _bodies(database: Database, keyring: Keyring, size: int, findings: Findings) -> None:
-    """Open every body and compare it with what its entry committed to."""
+    """Open every body and compare it with what its entry committed to; one that is gone must have gone by an erasure in the log."""
+    gone: set[int] = set()
+    ordered: set[int] = set()
     for start in range(0, size, CHUNK_ENTRIES):
         async with database.transaction() as transaction:
             rows = await transaction.raw.fetch(
-                "SELECT a.idx, a.item_id, a.part, a.subject_ref, a.body, e.entry FROM log_entry e "
+                "SELECT e.idx, a.item_id, a.part, a.subject_ref, a.body, e.entry FROM log_entry e "
                 "LEFT JOIN audit_event a USING (idx) WHERE e.idx >= $1 AND e.idx < $2 ORDER BY e.idx",
                 start,
                 start + CHUNK_ENTRIES,
             )
         for row in rows:
             if row["body"] is None:
-                findings.bodies_erased += 1
+                gone.add(row["idx"])
                 continue
             try:
                 salt, body = opened(await keyring.trail(row["subject_ref"]), row)
             except KeyMissing:
-                findings.bodies_erased += 1
+                gone.add(row["idx"])
                 continue
             except SealBroken:
                 findings.problems.append(f"entry {row['idx']}: its body does not open")
@@ -227,7 +230,11 @@ async def _bodies(database: Database, keyring: Keyring, size: int, findings: Fin
             if entry_bytes(salt, body) != bytes(row["entry"]):
                 findings.problems.append(f"entry {row['idx']}: its body is not what was committed to")
                 return
+            ordered |= erased_by(json.loads(body))
             findings.bodies_opened += 1
+    findings.bodies_erased = len(gone)
+    if hidden := gone - ordered:
+        findings.problems.append(f"entry {min(hidden)}: its body is gone, and no erasure in the log names it")
 
 
 def main() -> None:

@@ -77,6 +77,24 @@ def _told(entry: dict[str, Any]) -> tuple[str, str | None]:
     return entry["type"], entry.get("act") or entry.get("outcome")
 
 
+async def test_the_entries_of_one_act_are_linked(home: Home) -> None:
+    """N06, D4: each names the index of the holder's, which says how many there are: a verifier finds the whole act, and a part that somebody
+    leaves out. Wrong version: they share an item in the database only."""
+    ticket = await home.consented()
+    assert (await home.world.fetches(home.officer, ticket)).status_code == 200
+    await home.world.outcomes()
+    entries = await home.world.entries()
+    linked: dict[int, int] = {}
+    for index, entry in enumerate(entries):
+        if entry.get("names_you"):
+            main = entries[entry["linked_to"]]
+            assert (main["type"], main["actor"], main["t"]) == (entry["type"], entry["actor"], entry["t"])
+            assert entry["linked_to"] < index <= entry["linked_to"] + main["linked"]
+            linked[entry["linked_to"]] = linked.get(entry["linked_to"], 0) + 1
+    assert {entries[main]["type"] for main in linked} >= {"ticket", "release", "outcome"}
+    assert linked == {index: entry["linked"] for index, entry in enumerate(entries) if "linked" in entry}
+
+
 async def test_each_sees_that_the_card_was_read_and_nothing_of_the_others(home: Home) -> None:
     """D4: one linked entry a person for the naming, the ticket, the release and its outcome."""
     ticket = await home.consented()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -262,3 +264,27 @@ async def _signs_with(world: World, keys: int) -> None:
             return
         await asyncio.sleep(0.05)
     raise AssertionError("the replica did not look")
+
+
+async def test_the_ledgers_key_is_no_token_key(world: World) -> None:
+    """A57: another kind of key under another secret, in no key set that clients read; who takes all keys that sign tokens and receipts signs no
+    checkpoint, and a turned token key leaves the ledger's alone. Wrong version: one key for what we sign."""
+    parts = world.parts
+    vkey = parts.publisher.vkey
+    public = base64.b64decode(vkey.rpartition("+")[2])[1:]
+    jwks = (await world.client.get("/.well-known/jwks.json")).json()["keys"]
+    assert jwks
+    assert {(key["kty"], key["crv"]) for key in jwks} == {("EC", "P-256")}
+    assert base64.urlsafe_b64encode(public).decode().rstrip("=") not in json.dumps(jwks)
+    async with parts.database.reading() as reading:
+        rows = await reading.raw.fetch("SELECT purpose, wrapped FROM site_key WHERE purpose <> kid")
+    by_purpose = {row["purpose"]: row["wrapped"] for row in rows}
+    assert len(by_purpose) == len(set(by_purpose.values())) >= 3
+    note = (await world.client.get("/log/checkpoint")).text
+    head = NoteVerifier(vkey).open(note)
+    for row in await turn_keys.listed(parts.database):
+        if row.purpose != turn_keys.LEDGER:
+            stolen = await parts.keyring.stored_secret(turn_keys._secret(row.purpose), row.label)
+            forged = NoteSigner(parts.log_origin, stolen[-32:]).sign(head.size, head.root)
+            with pytest.raises(CheckpointRefused):
+                NoteVerifier(vkey).open(forged)

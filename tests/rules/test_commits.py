@@ -34,6 +34,7 @@ CLOCKS = {
 }
 COMPOSED_SQL = {
     "storage/ledger/facts.py": "names of tables and columns from the declarations of the code",
+    "storage/migrations/append_only.py": "a role and tables that migrations name; DDL takes no parameters",
     "storage/embedded/postgres_cluster.py": "roles and a database, made before anybody can connect; DDL takes no parameters",
 }
 _CLOCK_OWNERS = {"datetime", "date", "time"}

@@ -98,6 +98,29 @@ async def test_a_log_written_anew_needs_a_checkpoint_from_outside(
     assert "differs from a checkpoint of 20 entries" in findings.problems[0]
 
 
+async def test_a_stolen_log_key_rewrites_nothing_below_a_checkpoint_that_was_kept(
+    log: Database, database_url: str, postgres: PostgresServer
+) -> None:
+    """A57: all entries new, re-hashed, and signed at every size by the log's genuine key. Inside everything agrees; what somebody kept does not."""
+    async with log.transaction() as transaction:
+        outside = await transaction.raw.fetchval("SELECT note FROM log_checkpoint WHERE size = 20")
+    await _tampered(
+        database_url, postgres, "TRUNCATE log_entry, log_node, log_checkpoint, audit_event, subject_trail",
+        "DELETE FROM log_head",
+    )  # fmt: skip
+    forged = await Ledger.opened(log)
+    await forged.appender.start()
+    for number in range(ENTRIES):
+        await forged.appender.submit(noted({"n": number, "forged": True}))
+        if number + 1 in {20, ENTRIES}:
+            await Publisher(log, [SIGNER], at_once=True).sign_head()
+    await forged.appender.stop()
+    whole = await verify(log, vkeys=[SIGNER.vkey()])
+    assert (whole.problems, whole.checkpoints) == ([], 2)
+    findings = await verify(log, vkeys=[SIGNER.vkey()], outside=outside)
+    assert "differs from a checkpoint of 20 entries" in findings.problems[0]
+
+
 async def test_a_log_cut_short_needs_a_checkpoint_from_outside(
     log: Database, database_url: str, postgres: PostgresServer
 ) -> None:
