@@ -1,0 +1,99 @@
+"""The bodies of entries: what each says is what its entry committed to, and the citizens' numbers have no gap.
+
+The numbers stand beside the sealed bodies, and inside of them: with the root key both are compared.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from storage.database import Reading
+from storage.errors import KeyMissing, SealBroken
+from storage.keyring import Keyring
+from storage.ledger.entry import entry_bytes
+from storage.ledger.history import opened
+from storage.ledger.verify.counters import Counters
+from storage.ledger.verify.findings import Fault, Findings
+
+if TYPE_CHECKING:
+    from storage.ledger.verify.database import Readable
+
+CITIZENS_AT_ONCE = 5_000
+
+_NUMBERS = "SELECT idx, subject_ref, subject_seq FROM audit_event WHERE idx >= $1 AND idx < $2 ORDER BY idx"
+_SEALED = "SELECT idx, subject_ref, subject_seq, item_id, part, body FROM audit_event WHERE idx >= $1 AND idx < $2 ORDER BY idx"
+# One statement for both sides: the log may be growing.
+_LAST = """
+SELECT t.id, t.seq, (SELECT max(subject_seq) FROM audit_event WHERE subject_ref = t.id) AS last
+FROM subject_trail t WHERE t.id > $1 ORDER BY t.id LIMIT $2
+"""
+
+
+class Bodies:
+    """``keyring`` None: the bodies stay sealed, the numbers beside them are judged alone."""
+
+    def __init__(self, keyring: Keyring | None, findings: Findings) -> None:
+        self._keyring, self._findings = keyring, findings
+        self._counters = Counters()
+
+    async def read(self, reading: Reading, start: int, stop: int) -> Sequence[Any]:
+        found: Sequence[Any] = await reading.raw.fetch(_SEALED if self._keyring else _NUMBERS, start, stop)
+        return found
+
+    async def take(self, start: int, entries: Mapping[int, bytes], rows: Sequence[Any]) -> list[Fault]:
+        """The first fault of each kind among the chunk of ``entries`` that begins at ``start``."""
+        faults = [self._gone(entries, rows), self._numbers(rows), await self._opened(entries, rows)]
+        return [fault for fault in faults if fault is not None]
+
+    def _gone(self, entries: Mapping[int, bytes], rows: Sequence[Any]) -> Fault | None:
+        if len(rows) == len(entries):
+            return None
+        gone = min(entries.keys() - {row["idx"] for row in rows}, default=None)
+        return None if gone is None else Fault(gone, gone, "its body is gone, and no erasure on record explains it")
+
+    def _numbers(self, rows: Sequence[Any]) -> Fault | None:
+        first = None
+        for row in rows:
+            fault = self._counters.take(row["idx"], row["subject_ref"], row["subject_seq"])
+            first = first or fault
+        return first
+
+    async def _opened(self, entries: Mapping[int, bytes], rows: Sequence[Any]) -> Fault | None:
+        """Open every body and compare it with what its entry committed to."""
+        if self._keyring is None:
+            return None
+        for row in rows:
+            index = row["idx"]
+            try:
+                trail = await self._keyring.trail(row["subject_ref"])
+                salt, body = opened(trail, row)
+            except KeyMissing:
+                self._findings.bodies_erased += 1
+                continue
+            except SealBroken:
+                return Fault(index, index, "its body does not open")
+            if index in entries and entry_bytes(salt, body) != entries[index]:
+                return Fault(index, index, "its body is not what was committed to")
+            event = json.loads(body)
+            if (event["subject"], event["subject_seq"]) != (trail.pseudonym, row["subject_seq"]):
+                return Fault(index, index, "its body says that it is another one of its citizen's list, or another citizen's")
+            self._findings.bodies_opened += 1
+        return None
+
+    async def conclude(self, database: Readable) -> None:
+        """The last number of each citizen: without this the newest entries of a list could be hidden."""
+        after = ""
+        while True:
+            async with database.reading() as reading:
+                rows = await reading.raw.fetch(_LAST, after, CITIZENS_AT_ONCE)
+            for row in rows:
+                if row["last"] != row["seq"]:
+                    self._findings.problems.append(
+                        f"a citizen's list ends at number {row['last'] or 0}, {row['seq']} were given out"
+                    )
+                    return
+            if len(rows) < CITIZENS_AT_ONCE:
+                return
+            after = rows[-1]["id"]

@@ -1,0 +1,27 @@
+"""The entries of one citizen are numbered without a gap (``protocols.md`` 6.3): one that is hidden in the middle shows."""
+
+from __future__ import annotations
+
+from storage.ledger.verify.findings import Fault
+
+
+class Counters:
+    """Takes the entries' numbers in the log's order. Whose list it is stays unsaid: the places in the log name it well enough."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[int, int]] = {}
+
+    def take(self, index: int, subject: str, number: int) -> Fault | None:
+        """The fault, where ``number`` does not follow on the one before of this citizen."""
+        before, last = self._last.get(subject, (-1, 0))
+        self._last[subject] = (index, number)
+        if number == last + 1:
+            return None
+        if number <= last:
+            return Fault(index, index, f"has number {number} in the list of its citizen, after number {last}")
+        since = f"after entry {before}" if before >= 0 else "before it"
+        hidden = f"number {last + 1}" if number == last + 2 else f"numbers {last + 1} to {number - 1}"
+        return Fault(before + 1, index, f"{hidden} in the list of one citizen, {since}, cannot be seen: hidden or taken away")
+
+    def last(self, subject: str) -> int:
+        return self._last.get(subject, (-1, 0))[1]
