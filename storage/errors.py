@@ -77,6 +77,10 @@ class LedgerHalted(LedgerUnavailable):
     """History was changed under the ledger; nothing is written until an operator has looked."""
 
 
+class NodeMissing(StorageError):
+    """The log lacks an entry or a subtree that a tree of the asked size has: beyond its end, or history was damaged."""
+
+
 class OutcomeUnknown(LedgerUnavailable):
     """No answer in time: the act may stand or not. Whoever asked must look before cleaning up or doing it again."""
 

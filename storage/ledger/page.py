@@ -13,6 +13,7 @@ import asyncpg
 from storage.ledger.entry import EVENT_VERSION, SALT_BYTES, canonical, entry_bytes, timestamp
 from storage.ledger.facts import Facts, FactTable
 from storage.ledger.merkle import Edge, leaf_hash, peak_positions
+from storage.ledger.nodes import read_nodes
 from storage.ledger.tables import SUBJECT_TRAILS, SubjectTrail
 from storage.ledger.work import Event, VerdictLike
 from storage.sealing import event_ad, wrap
@@ -114,25 +115,12 @@ async def committed_items(connection: asyncpg.Connection, item_ids: Sequence[str
     return {row["item_id"] for row in await connection.fetch(statement, item_ids)}
 
 
-_STORED = """
-SELECT p.level, p.idx, CASE WHEN p.level = 0 THEN e.entry ELSE n.hash END
-FROM unnest($1::smallint[], $2::bigint[]) AS p (level, idx)
-LEFT JOIN log_entry e ON p.level = 0 AND e.idx = p.idx
-LEFT JOIN log_node n ON n.level = p.level AND n.idx = p.idx
-"""
-
-
 async def read_edges(connection: asyncpg.Connection, *sizes: int) -> list[Edge | None]:
     """The right edges of trees of these sizes from the stored nodes, in one round trip (the head is locked meanwhile);
     None for one of which a node is missing.
     """
-    wanted = sorted({position for size in sizes for position in peak_positions(size)})
-    levels, indexes = [level for level, _ in wanted], [index for _, index in wanted]
-    stored = {
-        (level, index): leaf_hash(bytes(value)) if level == 0 else bytes(value)
-        for level, index, value in await connection.fetch(_STORED, levels, indexes)
-        if value is not None
-    }
+    wanted = {position for size in sizes for position in peak_positions(size)}
+    stored = await read_nodes(connection, wanted)
     edges: list[Edge | None] = []
     for size in sizes:
         peaks = [stored.get(position) for position in peak_positions(size)]

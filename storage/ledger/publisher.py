@@ -17,6 +17,7 @@ from storage.database import Database, Reading
 from storage.errors import DatabaseUnavailable
 from storage.ledger.checkpoint import NoteSigner, note_of
 from storage.ledger.merkle import EMPTY_ROOT
+from storage.ledger.published import published
 
 SIGN_PERIOD_S = 1.0
 _log = logging.getLogger("berkas.ledger")
@@ -25,12 +26,6 @@ _INSERT = """
 INSERT INTO log_checkpoint (size, root, note, created_at) VALUES ($1, $2, $3, clock_timestamp())
 ON CONFLICT (size) DO NOTHING
 """
-# One minute's visits are published together: the newest head that was signed before this minute began.
-_PUBLIC_EACH_MINUTE = """
-SELECT note, created_at FROM log_checkpoint
-WHERE created_at < date_trunc('minute', clock_timestamp()) ORDER BY size DESC LIMIT 1
-"""
-_PUBLIC_AT_ONCE = "SELECT note, created_at FROM log_checkpoint ORDER BY size DESC LIMIT 1"
 
 
 async def open_log(database: Database, origin: str) -> str:
@@ -55,7 +50,7 @@ class Publisher:
     def __init__(self, database: Database, signers: Sequence[NoteSigner], *, at_once: bool) -> None:
         self._database = database
         self._signers = signers
-        self._public = _PUBLIC_AT_ONCE if at_once else _PUBLIC_EACH_MINUTE
+        self.at_once = at_once
         self._nudged = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -96,8 +91,8 @@ class Publisher:
     async def public(self) -> tuple[str, datetime] | None:
         """The published checkpoint and when it was signed; None while there is none."""
         async with self._database.reading() as reading:
-            row = await reading.raw.fetchrow(self._public)
-        return None if row is None else (row["note"], row["created_at"])
+            shown = await published(reading, at_once=self.at_once)
+        return None if shown is None else (shown.note, shown.at)
 
     async def _run(self) -> None:
         while True:
