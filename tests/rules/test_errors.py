@@ -25,6 +25,7 @@ NOT_IN_THE_TABLE = {
     "RootKeyRefused": "the root key is read at start",
     "ShareRefused": "caught by root_parts, which the command line asks",
     "SettingsRefused": "settings are read at start",
+    "PolicyRefused": "policies are read at start and by verifiers",
     "CheckpointRefused": "checkpoints are opened by verify",
     "BackupRefused": "backups are made and given back by the command line",
     "DumpFailed": "backups are made and given back by the command line",
