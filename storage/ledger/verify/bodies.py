@@ -7,28 +7,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
 
 from storage.database import Reading
 from storage.errors import KeyMissing, SealBroken
 from storage.keyring import Keyring
-from storage.ledger.entry import entry_bytes
+from storage.ledger.entry import entry_bytes, timestamp
 from storage.ledger.history import opened
 from storage.ledger.verify.counters import Counters
 from storage.ledger.verify.findings import Fault, Findings
 
-if TYPE_CHECKING:
-    from storage.ledger.verify.database import Readable
-
 CITIZENS_AT_ONCE = 5_000
 
 _NUMBERS = "SELECT idx, subject_ref, subject_seq FROM audit_event WHERE idx >= $1 AND idx < $2 ORDER BY idx"
-_SEALED = "SELECT idx, subject_ref, subject_seq, item_id, part, body FROM audit_event WHERE idx >= $1 AND idx < $2 ORDER BY idx"
+_SEALED = "SELECT idx, subject_ref, subject_seq, item_id, part, at, body FROM audit_event WHERE idx >= $1 AND idx < $2 ORDER BY idx"
 # One statement for both sides: the log may be growing.
 _LAST = """
 SELECT t.id, t.seq, (SELECT max(subject_seq) FROM audit_event WHERE subject_ref = t.id) AS last
 FROM subject_trail t WHERE t.id > $1 ORDER BY t.id LIMIT $2
 """
+
+
+class Readable(Protocol):
+    """What is verified; ``storage.database.Database`` is one."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Reading]: ...
 
 
 class Bodies:
@@ -42,8 +46,8 @@ class Bodies:
         found: Sequence[Any] = await reading.raw.fetch(_SEALED if self._keyring else _NUMBERS, start, stop)
         return found
 
-    async def take(self, start: int, entries: Mapping[int, bytes], rows: Sequence[Any]) -> list[Fault]:
-        """The first fault of each kind among the chunk of ``entries`` that begins at ``start``."""
+    async def take(self, entries: Mapping[int, bytes], rows: Sequence[Any]) -> list[Fault]:
+        """The first fault of each kind in a chunk: ``entries`` by their places, ``rows`` as ``read``."""
         faults = [self._gone(entries, rows), self._numbers(rows), await self._opened(entries, rows)]
         return [fault for fault in faults if fault is not None]
 
@@ -51,7 +55,11 @@ class Bodies:
         if len(rows) == len(entries):
             return None
         gone = min(entries.keys() - {row["idx"] for row in rows}, default=None)
-        return None if gone is None else Fault(gone, gone, "its body is gone, and no erasure on record explains it")
+        return (
+            None
+            if gone is None
+            else Fault(gone, gone, "its body is gone, and no erasure on record explains it")
+        )
 
     def _numbers(self, rows: Sequence[Any]) -> Fault | None:
         first = None
@@ -76,9 +84,10 @@ class Bodies:
                 return Fault(index, index, "its body does not open")
             if index in entries and entry_bytes(salt, body) != entries[index]:
                 return Fault(index, index, "its body is not what was committed to")
-            event = json.loads(body)
-            if (event["subject"], event["subject_seq"]) != (trail.pseudonym, row["subject_seq"]):
-                return Fault(index, index, "its body says that it is another one of its citizen's list, or another citizen's")
+            if _beside(body) != (trail.pseudonym, row["subject_seq"], timestamp(row["at"])):
+                return Fault(
+                    index, index, "its body names another citizen, number or time than what stands beside it"
+                )
             self._findings.bodies_opened += 1
         return None
 
@@ -86,7 +95,7 @@ class Bodies:
         """The last number of each citizen: without this the newest entries of a list could be hidden."""
         after = ""
         while True:
-            async with database.reading() as reading:
+            async with database.transaction() as reading:
                 rows = await reading.raw.fetch(_LAST, after, CITIZENS_AT_ONCE)
             for row in rows:
                 if row["last"] != row["seq"]:
@@ -97,3 +106,13 @@ class Bodies:
             if len(rows) < CITIZENS_AT_ONCE:
                 return
             after = rows[-1]["id"]
+
+
+def _beside(body: bytes) -> tuple[object, object, object]:
+    """What a body says of citizen, number and time; somebody else may have written it."""
+    try:
+        event = json.loads(body)
+    except ValueError:
+        event = None
+    members = event if isinstance(event, dict) else {}
+    return members.get("subject"), members.get("subject_seq"), members.get("t")

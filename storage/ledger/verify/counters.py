@@ -18,10 +18,15 @@ class Counters:
         if number == last + 1:
             return None
         if number <= last:
-            return Fault(index, index, f"has number {number} in the list of its citizen, after number {last}")
+            return Fault(index, index, f"number {number} in the list of its citizen, after number {last}")
         since = f"after entry {before}" if before >= 0 else "before it"
         hidden = f"number {last + 1}" if number == last + 2 else f"numbers {last + 1} to {number - 1}"
-        return Fault(before + 1, index, f"{hidden} in the list of one citizen, {since}, cannot be seen: hidden or taken away")
+        return Fault(
+            before + 1,
+            index,
+            f"{hidden} in the list of one citizen, {since}, cannot be seen: hidden or taken away",
+        )
 
-    def last(self, subject: str) -> int:
-        return self._last.get(subject, (-1, 0))[1]
+    def begin(self, subject: str, index: int, last: int) -> None:
+        """A list that is shown from a later number on: ``last`` is the one before, somewhere before ``index``."""
+        self._last[subject] = (index - 1, last)

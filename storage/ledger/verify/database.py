@@ -5,15 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any
 
 from storage.database import Reading
 from storage.keyring import Keyring
 from storage.ledger.checkpoint import NoteVerifier
 from storage.ledger.policy import Policy
 from storage.ledger.reopening import reopenings
-from storage.ledger.verify.bodies import Bodies
+from storage.ledger.verify.bodies import Bodies, Readable
 from storage.ledger.verify.findings import Fault, Findings
 from storage.ledger.verify.shown import Held, Shower
 from storage.ledger.verify.tree import Stored, Walk, numbered
@@ -38,12 +37,6 @@ UNION ALL SELECT 'subtrees' WHERE EXISTS (
 """
 
 
-class Readable(Protocol):
-    """What is verified; ``storage.database.Database`` is one."""
-
-    def reading(self) -> AbstractAsyncContextManager[Reading]: ...
-
-
 async def verify(
     database: Readable,
     *,
@@ -52,17 +45,17 @@ async def verify(
     keyring: Keyring | None = None,
     policy: Policy | None = None,
     held: Held | None = None,
+    findings: Findings | None = None,
 ) -> Findings:
     """``vkeys`` are all keys that the log ever had, as somebody outside knows them; ``outside`` checkpoints that were kept there.
     Raises ``DatabaseUnavailable``, and ``CheckpointRefused`` for a malformed key.
     """
-    findings = Findings()
-    held = held or Held()
+    findings, held = findings or Findings(), held or Held()
     notes = [("from outside", note) for note in ([outside] if isinstance(outside, str) else outside)]
     verifiers = [NoteVerifier(vkey) for vkey in vkeys]
     # The checkpoints first: one that is signed after the head was read is not one that the head does not know.
     shower = await _shown(database, verifiers, policy, [*notes, *held.notes], findings)
-    async with database.reading() as reading:
+    async with database.transaction() as reading:
         head = await reading.raw.fetchrow("SELECT size, root FROM log_head WHERE id = 1")
     if head is None:
         findings.problems.append("there is no log")
@@ -74,7 +67,7 @@ async def verify(
     if whole and walk.root != bytes(head["root"]):
         findings.problems.append(f"the head's root is not that of its {head['size']} entries")
     told_beyond(findings, head["size"], shower, held)
-    async with database.reading() as reading:
+    async with database.transaction() as reading:
         findings.problems += [f"{row[0]} exist behind the head" for row in await reading.raw.fetch(_BEHIND)]
     if whole:
         await bodies.conclude(database)
@@ -88,20 +81,24 @@ async def _shown(
     notes: Sequence[tuple[str, str]],
     findings: Findings,
 ) -> Shower:
-    async with database.reading() as reading:
+    async with database.transaction() as reading:
         reopened = await reopenings(reading)
         origin = await reading.raw.fetchval("SELECT origin FROM log_head WHERE id = 1")
     shower = Shower(verifiers, policy, findings, origin=origin, reopened=reopened)
     size = -1
     while True:
-        async with database.reading() as reading:
+        async with database.transaction() as reading:
             rows = await reading.raw.fetch(
-                "SELECT size, root, note FROM log_checkpoint WHERE size > $1 ORDER BY size LIMIT $2", size, CHECKPOINTS_AT_ONCE
+                "SELECT size, root, note FROM log_checkpoint WHERE size > $1 ORDER BY size LIMIT $2",
+                size,
+                CHECKPOINTS_AT_ONCE,
             )
         for row in rows:
             checkpoint = shower.keep(row["note"])
             if checkpoint and (checkpoint.size, checkpoint.root) != (row["size"], bytes(row["root"])):
-                findings.problems.append(f"the row of the checkpoint of {row['size']} entries says otherwise than its note")
+                findings.problems.append(
+                    f"the row of the checkpoint of {row['size']} entries says otherwise than its note"
+                )
         if len(rows) < CHECKPOINTS_AT_ONCE:
             break
         size = rows[-1]["size"]
@@ -116,14 +113,14 @@ async def _walked(database: Readable, size: int, walk: Walk, bodies: Bodies, fin
     shown_s = time.monotonic()
     for start in range(0, size, walk.chunk_entries):
         stop = min(size, start + walk.chunk_entries)
-        async with database.reading() as reading:
+        async with database.transaction() as reading:
             rows = await reading.raw.fetch(_ENTRIES, start, stop)
             nodes = await _nodes(reading, start, stop)
             sealed = await bodies.read(reading, start, stop)
         indexes = [row["idx"] for row in rows]
         entries = [bytes(row["entry"]) for row in rows]
         fault = numbered(indexes, start, stop) or walk.take(entries, nodes)
-        faults = [fault, *await bodies.take(start, dict(zip(indexes, entries, strict=True)), sealed)]
+        faults = [fault, *await bodies.take(dict(zip(indexes, entries, strict=True)), sealed)]
         found = [one for one in faults if one is not None]
         for one in found:
             findings.bad(one)
@@ -152,5 +149,5 @@ def told_beyond(findings: Findings, size: int, shower: Shower, held: Held) -> No
         findings.bad(Fault(size, late - 1, words))
     for index in sorted(held.claims):
         if index >= size:
-            findings.bad(Fault(index, index, f"is not here, and {held.claims[index][0].words} proves it"))
+            findings.bad(Fault(index, index, f"not here, though {held.claims[index][0].words} proves it"))
             return

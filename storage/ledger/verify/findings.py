@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """The first bad entry is one of ``first`` to ``last``; ``words`` say how it shows."""
+    """One of the entries ``first`` to ``last`` is bad; ``words`` say how it shows."""
 
     first: int
     last: int
@@ -23,7 +23,8 @@ class Fault:
 class Findings:
     """``problems`` name the first bad entry of each kind, ``scars`` what the log itself says it has lost, ``notes`` what was not, or
     could not be, judged. ``covered``: so many entries stand under a checkpoint from outside, or one that the quorum of witnesses
-    cosigned; those behind are not covered, which is no problem. ``first_bad``: (first, last) of the entries among which it is.
+    cosigned: they are proven to be the ones that were there then. Those behind are not covered, which is no problem. ``first_bad``: (first, last) of the entries by
+    which it shows first: the first bad one is not behind ``last``.
     """
 
     size: int = 0

@@ -83,9 +83,7 @@ def _levels(leaves: list[bytes]) -> list[list[bytes]]:
     while len(levels[-1]) > 1:
         below = levels[-1]
         # An odd last one is in no complete subtree yet: zip leaves it out.
-        levels.append(
-            [node_hash(left, right) for left, right in zip(below[::2], below[1::2], strict=False)]
-        )
+        levels.append([node_hash(left, right) for left, right in zip(below[::2], below[1::2], strict=False)])
     return levels
 
 
@@ -108,16 +106,14 @@ class Walk:
         self.chunk_entries = self._growing.chunk_entries
         self.size = 0
         self.root: bytes = EMPTY_ROOT
-        self.agreed = 0
-        """The largest size at which a root that was shown is the tree's."""
         self.covered = 0
-        """The largest such size of those that are held outside."""
+        """The largest size at which a root that is held outside is the tree's."""
 
     def take(self, entries: Sequence[bytes], stored: Stored) -> Fault | None:
         """The fault that shows first; then nothing more may be taken."""
         for index, entry in enumerate(entries, start=self.size):
             if not is_entry(entry):
-                return Fault(index, index, "is no entry of this log: 33 bytes, the first one 01")
+                return Fault(index, index, "no entry of this log: 33 bytes, the first one 01")
         grown = self._growing.take(entries)
         stop = self.size + len(entries)
         faults = [
@@ -134,7 +130,7 @@ class Walk:
             index = self._claimed.pop()
             for claim in self._claims[index]:
                 if claim.leaf != grown.levels[0][index - grown.start]:
-                    return Fault(index, index, f"is not the one that {claim.words} proves")
+                    return Fault(index, index, f"not the one that {claim.words} proves")
         return None
 
     def _against_stored(self, grown: Grown, stored: Stored) -> Fault | None:
@@ -144,9 +140,17 @@ class Walk:
         wrong = [place for place, value in built.items() if stored.get(place) != value]
         if not wrong:
             level, place = min(stored.keys() - built.keys())
-            return Fault(place << level, ((place + 1) << level) - 1, f"a subtree {level}/{place} is stored that does not exist")
+            return Fault(
+                place << level,
+                ((place + 1) << level) - 1,
+                f"a subtree {level}/{place} is stored that does not exist",
+            )
         level, place = min(wrong, key=lambda one: ((one[1] + 1) << one[0], one[0]))
-        words = f"the stored subtree {level}/{place} does not follow" if level else "the stored leaf is not that of the entry"
+        words = (
+            f"the stored subtree {level}/{place} does not follow"
+            if level
+            else "the stored leaf is not that of the entry"
+        )
         return Fault(place << level, ((place + 1) << level) - 1, words)
 
     def _against_shown(self, grown: Grown, stop: int) -> Fault | None:
@@ -154,9 +158,8 @@ class Walk:
             size = self._sizes.pop()
             root = self._growing.root(grown, size) if size else EMPTY_ROOT
             if any(one.root != root for one in self._shown[size]):
-                first = min(self.agreed, max(0, size - 1))
+                first = min(self.covered, max(0, size - 1))
                 return Fault(first, max(0, size - 1), f"the log differs from a checkpoint of {size} entries")
-            self.agreed = size
             if any(one.outside for one in self._shown[size]):
                 self.covered = size
         return None
@@ -169,4 +172,4 @@ def numbered(indexes: Sequence[int], start: int, stop: int) -> Fault | None:
         if index != expected:
             break
         expected += 1
-    return None if expected == stop else Fault(expected, expected, "is missing")
+    return None if expected == stop else Fault(expected, expected, "missing")
