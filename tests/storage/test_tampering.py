@@ -18,9 +18,10 @@ import asyncpg
 import pytest
 
 from storage.database import Database, Reading
-from storage.ledger.page import read_edges
 from storage.ledger.checkpoint import NoteVerifier
-from storage.ledger.verify import Findings, database as verifier, verify
+from storage.ledger.page import read_edges
+from storage.ledger.verify import Findings, verify
+from storage.ledger.verify import database as verifier
 from tests.conftest import PostgresServer
 from tests.storage.kept_log import SIGNER, TABLES, Keys, Log, made
 from tests.storage.tamperings import KINDS
