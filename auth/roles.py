@@ -8,6 +8,8 @@ SERVE = "serve"
 """The counter's work: enrol, look, take in, ask, fetch."""
 WITHDRAW = "withdraw"
 """Record for a citizen what the citizen asks for (a withdrawal, a right), and say that the agency has stopped."""
+PROVE = "prove"
+"""Take along the proof of what the agency received, and of the consents that it was given."""
 RESOLVE = "resolve"
 """Answer for the agency when a citizen objects or exercises a right (UU 27/2022 art. 53)."""
 OVERSEE = "oversee"
@@ -31,10 +33,10 @@ GOVERN = "govern"
 
 # Who administers reads nobody's papers, and who reads papers administers nothing.
 ROLES: dict[str, frozenset[str]] = {
-    "officer": frozenset({SERVE, WITHDRAW}),
-    "supervisor": frozenset({SERVE, WITHDRAW, OVERSEE, UNLOCK, CONFIRM}),
+    "officer": frozenset({SERVE, WITHDRAW, PROVE}),
+    "supervisor": frozenset({SERVE, WITHDRAW, PROVE, OVERSEE, UNLOCK, CONFIRM}),
     "agency_admin": frozenset({OVERSEE, UNLOCK, STAFF, CONFIRM, STOP, INSPECT, DESTROY}),
-    "dpo": frozenset({WITHDRAW, RESOLVE, OVERSEE, INSPECT, BREACH, DESTROY}),
+    "dpo": frozenset({WITHDRAW, PROVE, RESOLVE, OVERSEE, INSPECT, BREACH, DESTROY}),
     "auditor": frozenset({OVERSEE, INSPECT}),
     "operator": frozenset({OVERSEE, UNLOCK, STOP}),
     "site_admin": frozenset({OVERSEE, UNLOCK, STAFF, CONFIRM, STOP, INSPECT, GOVERN, BREACH}),

@@ -46,6 +46,7 @@ __all__ = [
     "CONSENT",
     "CONSENT_REQUEST",
     "RECEIPT",
+    "RECORD_RECEIPT",
     "TICKET",
     "Profile",
     "Ticket",
@@ -58,6 +59,7 @@ __all__ = [
 ]
 
 _RECORD = frozenset({"iss", "jti", "iat"})
+_PLACED = _RECORD | {"recipient", "log"}
 _RECORD_CHARACTERS = 16_384
 
 ACCESS = Profile(
@@ -70,13 +72,9 @@ ACCESS = Profile(
 )
 CONSENT_REQUEST = Profile("berkas-consent-request+jwt", "document", _RECORD, None, _RECORD_CHARACTERS)
 CONSENT = Profile("berkas-consent+jwt", "document", _RECORD, None, _RECORD_CHARACTERS)
-RECEIPT = Profile(
-    typ="berkas-delivery-receipt+jwt",
-    purpose="document",
-    required=_RECORD | {"ticket", "consent", "recipient", "doc", "log"},
-    life_limit_s=None,
-    max_characters=_RECORD_CHARACTERS,
-)
+_OF_DELIVERY, _OF_RECORD = _PLACED | {"ticket", "consent", "doc"}, _PLACED | {"record"}
+RECEIPT = Profile("berkas-delivery-receipt+jwt", "document", _OF_DELIVERY, None, _RECORD_CHARACTERS)
+RECORD_RECEIPT = Profile("berkas-record-receipt+jwt", "document", _OF_RECORD, None, _RECORD_CHARACTERS)
 
 _SAFE_BACKEND = "jose.backends.cryptography_backend"
 # What python-jose has been seen to raise besides JWTError (`protocols.md` 1.4).

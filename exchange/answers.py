@@ -12,9 +12,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from auth.callers import Caller, Machine, counter_of
 from auth.contacts import ContactRules
+from exchange.bundles import Keys
 from exchange.citizen import Letter, P
 from exchange.deps import Browser, Parts, browser_cookie
 from exchange.errors import ProblemRaised
+from exchange.flows import turn_keys
 from exchange.limits import Limits
 from exchange.pages import CONTENT_SECURITY_POLICY
 from exchange.pages import messages as words
@@ -72,6 +74,17 @@ def pdf(content: bytes, name: str) -> Response:
         "X-Robots-Tag": "noindex",
     }
     return Response(content, headers=headers, media_type="application/pdf")
+
+
+def archive(content: bytes, name: str) -> Response:
+    """To be kept; no browser shows it."""
+    headers = {
+        "Cache-Control": "no-store, private",
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "X-Robots-Tag": "noindex",
+    }
+    return Response(content, headers=headers, media_type="application/zip")
 
 
 def picture(content: bytes, name: str) -> Response:
@@ -134,6 +147,13 @@ def no_codes_left(parts: Parts, browser: Browser, now: datetime) -> Response:
 
 def site_of(parts: Parts) -> Site:
     return Site(parts.site_name, parts.zone)
+
+
+async def keys_of(parts: Parts) -> Keys:
+    """Every public key of this deployment, those that sign and those that are retired."""
+    keys = parts.desk.keys
+    everyone = {"keys": [*keys.jwks()["keys"], *keys.jwks_archive()["keys"]]}
+    return Keys(everyone, await turn_keys.known_log_vkeys(parts.database))
 
 
 def reference(record_id: str) -> str:

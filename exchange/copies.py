@@ -71,7 +71,11 @@ class Copies:
 
     def code(self, release: Release) -> str | None:
         """As it is printed; None for an original."""
-        return None if release.manner == ORIGINAL else grouped(copy_code(self._key, release.use))
+        return None if release.manner == ORIGINAL else self.code_of(release.use)
+
+    def code_of(self, use: str) -> str:
+        """As it is printed on the copy of one use, always the same."""
+        return grouped(copy_code(self._key, use))
 
     async def served(self, release: Release, opened: Opened) -> Opened:
         """What leaves: the original itself, or the copy that the ticket names. Raises ``CopyFailed``, ``CopyBusy`` and what reading raises."""

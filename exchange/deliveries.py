@@ -25,15 +25,18 @@ SLOWEST_BYTES_PER_S = 65_536
 REAPED_AFTER = timedelta(seconds=10)
 # A long delivery asks again whether the consent still lives: a withdrawal stops it within this time.
 RECHECK_PERIOD = timedelta(seconds=5)
+_SUFFIXES = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """What the outcome entry needs to know, and how long the delivery may take; ``others`` are the trails of those whom the paper
-    names beside its holder. ``served_sha256`` (hex) is of what leaves; None as long as nothing is there to leave.
+    names beside its holder. ``served_sha256`` (hex) is of what leaves; None as long as nothing is there to leave. ``release`` is the number
+    of the entry that let it leave.
     """
 
     id: str
+    release: int
     due_at: datetime
     limit_s: float
     place: Place
@@ -43,6 +46,11 @@ class Delivery:
     consent_id: str
     others: tuple[Trail, ...] = ()
     served_sha256: str | None = None
+
+
+def file_name(document_type: str, document_id: str, version: int, media_type: str) -> str:
+    """Of what is served: never a name that somebody sent (A44)."""
+    return f"{document_type}-{document_id}-{version}.{_SUFFIXES.get(media_type, 'bin')}"
 
 
 def limit_s(size: int) -> float:
@@ -73,6 +81,7 @@ def outcome_of(
     details = {
         **delivery.details,
         "outcome": outcome,
+        "release": delivery.release,
         "bytes": sent_bytes,
         "source_sha256": delivery.place.sha256,
         **({"served_sha256": delivery.served_sha256} if delivery.served_sha256 else {}),

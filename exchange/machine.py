@@ -53,15 +53,17 @@ async def current_machine(request: Request, scope: str) -> Machine:
     return machine
 
 
-def officer_or_machine(scope: str) -> Callable[[Request], Coroutine[Any, Any, Caller]]:
-    """The dependency of what an agency may do: an officer who serves at a counter, or a machine whose token holds ``scope``."""
+def officer_or_machine(scope: str, right: str = SERVE) -> Callable[[Request], Coroutine[Any, Any, Caller]]:
+    """The dependency of what an agency may do: an officer who serves at a counter, or whose role has another ``right``; or a machine whose
+    token holds ``scope``.
+    """
 
     async def known(request: Request) -> Caller:
         if "authorization" not in request.headers:
             officer = await current_officer(request)
             if scope in ACTS:
                 parts = parts_of(request)
-                await demand_right(parts.keyring, parts.appender, officer, SERVE, kind=ACTS[scope])
+                await demand_right(parts.keyring, parts.appender, officer, right, kind=ACTS[scope])
             return officer
         return await current_machine(request, scope)
 

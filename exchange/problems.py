@@ -7,7 +7,13 @@ is never used again for something else. Read by the API, by the pages under ``/p
 from __future__ import annotations
 
 from exchange.consent_problems import CONSENT_PROBLEMS
-from exchange.housekeeping_problems import DESTROYING_PROBLEMS, KEEPING_PROBLEMS, SERVING_PROBLEMS
+from exchange.housekeeping_problems import (
+    DESTROYING_PROBLEMS,
+    KEEPING_PROBLEMS,
+    LOG_PROBLEMS,
+    PROOF_PROBLEMS,
+    SERVING_PROBLEMS,
+)
 from exchange.intake_problems import INTAKE_PROBLEMS
 from exchange.problem import Problem
 from exchange.problem import told as _p
@@ -180,6 +186,7 @@ _ALL = (
        "This service may see the applicant's rows only. The agency that took the paper in marks them with "
        "PUT /v1/documents/{id}/subjects/areas."),
     *SERVING_PROBLEMS,
+    *PROOF_PROBLEMS,
     _p("BK-5001", 503, "Basis data tidak terjangkau", "Database unavailable",
        "Coba lagi sebentar lagi.", "Try again in a moment.", retry=True),
     _p("BK-5002", 503, "Penyimpanan tidak terjangkau", "Object store unavailable",
@@ -211,6 +218,7 @@ _ALL = (
     *CONSENT_PROBLEMS,
     *DESTROYING_PROBLEMS,
     *INTAKE_PROBLEMS,
+    *LOG_PROBLEMS,
 )  # fmt: skip
 
 PROBLEMS: dict[str, Problem] = {problem.code: problem for problem in _ALL}

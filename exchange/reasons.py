@@ -243,6 +243,11 @@ REASONS: dict[str, str] = {
     "version_superseded": "BK-4007",
     "version_quarantined": "BK-4041",
     "version_changed": "BK-3051",
+    "receipt_unknown": "BK-4051",
+    "receipt_of_another_agency": "BK-4051",
+    "receipt_not_in_token": "BK-4051",
+    "receipt_erased": "BK-4052",
+    "nothing_delivered": "BK-4053",
     "delivery_open": "BK-4008",
     "too_many_documents": "BK-4009",
 }

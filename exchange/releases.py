@@ -30,6 +30,7 @@ from auth.verdict import ALLOWED, Refused, Verdict
 from exchange.acts import caller_details, caller_needs, judged_caller
 from exchange.deliveries import Delivery, due_at, limit_s
 from exchange.family import linked, trail_needs, trails_of
+from exchange.provenance import told
 from exchange.quarantine import DAMAGED, suspect, watched
 from exchange.redactions import Redaction, redaction_of
 from storage.consents import CONSENTS, ITEMS, consent_by_id
@@ -87,6 +88,7 @@ class Release:
             raise RuntimeError("nothing to deliver")
         return Delivery(
             id=self.use,
+            release=settled.receipt.index,
             due_at=due_at(settled.receipt.at, self.size),
             limit_s=limit_s(self.size),
             place=self.place,
@@ -122,14 +124,14 @@ async def resolved(
         place = await _place(vault, named) if await look_again() else None
     trail = await _trail(database, keyring, ticket, place)
     manner = named.rendition if named else ORIGINAL
-    told = caller_details(
+    entered = caller_details(
         caller,
         service=ticket.purpose,
         lawful_basis=ticket.lawful_basis,
         consent=ticket.consent_id,
         ticket=ticket.jti,
         document_type=place.type if place else None,
-        doc={"id": document_id, "ver": version} | ({"sha256": place.sha256} if place else {}),
+        doc={"id": document_id, "ver": version} | (_told(place) if place else {}),
         rendition=None if manner == ORIGINAL else manner,
         **details,
     )
@@ -144,7 +146,7 @@ async def resolved(
         place,
         trail,
         others,
-        told,
+        entered,
         look_again,
         size=place.size if place else 0,
         manner=manner,
@@ -153,6 +155,11 @@ async def resolved(
         else None,
         code_id=None if manner == ORIGINAL else codes(use_id(ticket.jti, document_id, version)),
     )
+
+
+def _told(place: Place) -> dict[str, Any]:
+    """What the receipt will say of the paper: so it can be made again from the entry, whatever becomes of the row."""
+    return {"sha256": place.sha256, "size": place.size, **told(place.provenance, place.taken_by)}
 
 
 def _named(ticket: Ticket, document_id: str, version: int) -> TicketDocument | None:

@@ -23,6 +23,7 @@ ContactId = Annotated[str, StringConstraints(pattern=f"^k_{_ULID}$")]
 DeathReportId = Annotated[str, StringConstraints(pattern=f"^dr_{_ULID}$")]
 VoidId = Annotated[str, StringConstraints(pattern=f"^vo_{_ULID}$")]
 DestructionId = Annotated[str, StringConstraints(pattern=f"^ds_{_ULID}$")]
+ReceiptId = Annotated[str, StringConstraints(pattern=f"^r_{_ULID}$")]
 ConsentId = Annotated[str, StringConstraints(pattern=f"^c_{_ULID}$")]
 
 # Conditions of the catalogue, answered; and who else takes part: references by role.

@@ -11,12 +11,6 @@ ALWAYS = (
     (b"content-security-policy", b"sandbox; default-src 'none'"),
     (b"cache-control", b"no-store, private"),
 )
-_SUFFIXES = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
-
-
-def file_name(document_type: str, document_id: str, version: int, media_type: str) -> str:
-    """Of what is served: never a name that somebody sent (A44)."""
-    return f"{document_type}-{document_id}-{version}.{_SUFFIXES.get(media_type, 'bin')}"
 
 
 async def sent(part: bytes, receive: Receive, send: Send) -> bool:

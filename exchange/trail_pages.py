@@ -15,6 +15,7 @@ from exchange.flows.exercise_rights import Chosen, OwnTrail
 from exchange.pages.messages import WHOSE
 from exchange.pages.rights_views import OwnRights, TrailFilter
 from exchange.pages.views import Access, Actor, LiveConsent, Trail, Whose, WithdrawDone
+from exchange.pages.wording import year_of
 from exchange.taking_back import STOP_WITHIN
 
 
@@ -46,10 +47,7 @@ def trail_page(
 
 def chosen_of(parts: Parts, agency: str, year: str) -> Chosen:
     """The entries of one agency and one year of the site's calendar; empty for all."""
-    if not year:
-        return Chosen(agency)
-    zone = ZoneInfo(parts.zone)
-    return Chosen(agency, datetime(int(year), 1, 1, tzinfo=zone), datetime(int(year) + 1, 1, 1, tzinfo=zone))
+    return Chosen(agency, *year_of(year, parts.zone))
 
 
 def filter_view(parts: Parts, own: OwnTrail, agency: str, year: str, now: datetime) -> TrailFilter:
@@ -97,6 +95,7 @@ def live_consent(parts: Parts, row: exercise_rights.LiveConsent, here: str) -> L
         basis=None if row.consent.lawful_basis == "consent" else row.consent.lawful_basis,
         whose=Whose(WHOSE[row.behalf.relation], row.behalf.name) if row.behalf else None,
         pdf=_pdf(here, row.consent.id),
+        proof=f"{here}/receipts/{row.consent.id}.zip",
     )
 
 

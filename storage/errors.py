@@ -81,6 +81,14 @@ class NodeMissing(StorageError):
     """The log lacks an entry or a subtree that a tree of the asked size has: beyond its end, or history was damaged."""
 
 
+class TilePathRefused(StorageError):
+    """Not the one spelling of a tile's address."""
+
+
+class TileNotPublished(StorageError):
+    """A tile beyond the published checkpoint: of entries that are not public yet, or of none."""
+
+
 class OutcomeUnknown(LedgerUnavailable):
     """No answer in time: the act may stand or not. Whoever asked must look before cleaning up or doing it again."""
 

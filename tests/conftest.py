@@ -27,6 +27,7 @@ from tests.key_holders import bao_binary, softhsm_module
 from tests.message_wire import message_wire
 from tests.record_schema import record_schema
 from tests.scanner import clamd_binary
+from tests.sumdb import sumdb_leg
 from tests.tripwire import log_tripwire
 from tests.world import World, running_world
 
@@ -209,6 +210,7 @@ def what_runs() -> list[str]:
         ),
         f"malware scanner: one of our own; {_leg('clamd', clamd_binary(), 'apt-get install clamav-daemon')}",
         f"deploy/: {_leg('stack', nginx_here(), 'apt-get install nginx')}",
+        f"the log's verifiers: our own and {sumdb_leg()}",
         f"load: our own client{f' and wrk ({wrk})' if wrk else '; the bench under wrk is left out'}",
     ]
 

@@ -256,7 +256,7 @@ async def withdraw(
     def events(_facts: Facts, _now: datetime, verdict: Verdict) -> list[Event]:
         details: dict[str, Any] = {"consent": consent_id, "lawful_basis": "consent"}
         if verdict.allowed:
-            details["withdrawal"] = withdrawal_id
+            details |= {"withdrawal": withdrawal_id, "consent_sha256": sha256_of(revision)}
         if consent is not None:
             details |= {
                 "agency": consent.agency_id,

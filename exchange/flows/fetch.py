@@ -20,7 +20,7 @@ from auth.tokens import Ticket, TokenDesk
 from auth.verdict import AccessRefused
 from exchange.copies import Copies, CopyBusy, CopyFailed
 from exchange.deliveries import Delivery, outcome_of, still_granted
-from exchange.delivery_receipt import signed_receipt
+from exchange.delivery_receipt import receipt_id, signed_receipt
 from exchange.releases import opened_of, release_work, resolved
 from storage.database import Database
 from storage.errors import StorageError
@@ -33,10 +33,11 @@ __all__ = ["Opened", "Released", "fetch", "still_granted"]
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """An opened document on its way out. ``receipt`` is the signed delivery receipt."""
+    """An opened document on its way out. ``receipt`` is the signed delivery receipt, ``number`` its id."""
 
     opened: Opened
     receipt: str
+    number: str
     delivery: Delivery
 
 
@@ -103,4 +104,4 @@ async def fetch(
         origin=origin,
         now=now,
     )
-    return Released(opened, receipt, replace(delivery, served_sha256=opened.sha256))
+    return Released(opened, receipt, receipt_id(work.id), replace(delivery, served_sha256=opened.sha256))

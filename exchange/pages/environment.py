@@ -66,6 +66,7 @@ def templates_in(language: Language) -> Environment:
         paper_words=paper_words,
         act_words=partial(trail.act_words, say=say),
         speaks_alone=trail.speaks_alone,
+        proves_opening=trail.proves_opening,
         reason_words=refused.reason_words,
         basis_words=partial(trail.basis_words, say=say),
         kind_words=rights.kind_words,

@@ -95,6 +95,11 @@ def by_day(accesses: Iterable[Access], zone: str) -> Sequence[Day]:
     return [Day(day, tuple(entries)) for day, entries in days]
 
 
+def proves_opening(access: Access) -> bool:
+    """A paper of the reader's left: what its proof is asked for."""
+    return access.event in _BY_MACHINE and access.allowed and not access.names_you
+
+
 def speaks_alone(access: Access) -> bool:
     """A whole sentence: no agency stands in front of it."""
     if access.actor == "representative" and access.event in _BY_REPRESENTATIVE:

@@ -92,6 +92,8 @@ ACTS_APART: dict[tuple[str, str], tuple[str, str]] = {
         "mencatat penarikan kembali persetujuan Anda dengan kode pada lembar",
         "mencoba menarik kembali persetujuan Anda dengan kode pada lembar",
     ),
+    ("release", "proof"): ("mengunduh bukti pembukaan dokumen", "mencoba mengunduh bukti pembukaan dokumen"),
+    ("request", "proof"): ("mengunduh bukti persetujuan Anda", "mencoba mengunduh bukti persetujuan Anda"),
     ("outcome", "aborted"): ("tidak selesai menerima dokumen", "mencoba menerima dokumen"),
 }
 

@@ -193,7 +193,7 @@ class TrailCode:
 
 @dataclass(frozen=True, slots=True)
 class LiveConsent:
-    """``basis`` is set where the law decided: there is nothing to withdraw."""
+    """``basis`` is set where the law decided: there is nothing to withdraw. ``pdf`` and ``proof`` are addresses of files."""
 
     consent_id: str
     reference: str
@@ -206,6 +206,7 @@ class LiveConsent:
     basis: str | None = None
     whose: Whose | None = None
     pdf: str | None = None
+    proof: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,14 @@ def local(moment: datetime, zone: str) -> datetime:
     return moment.astimezone(ZoneInfo(zone))
 
 
+def year_of(year: str, zone: str) -> tuple[datetime | None, datetime | None]:
+    """Its first moment and that of the next, on the calendar of the site; (None, None) for no year."""
+    if not year:
+        return None, None
+    at = ZoneInfo(zone)
+    return datetime(int(year), 1, 1, tzinfo=at), datetime(int(year) + 1, 1, 1, tzinfo=at)
+
+
 def day_words(day: date, language: Language = SOURCE) -> str:
     """17 Agustus 2026; 17 August 2026."""
     return str(format_date(day, "d MMMM y", locale=language))

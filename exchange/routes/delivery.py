@@ -13,13 +13,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from exchange.deliveries import RECHECK_PERIOD, outcome_of
+from exchange.deliveries import RECHECK_PERIOD, file_name, outcome_of
 from exchange.deps import Parts, Wired, clock, parts_of
 from exchange.flows.fetch import Opened, Released, fetch, still_granted
 from exchange.holder import Holder, ticket_holder
 from exchange.ranges import Part, part_of, single_range
 from exchange.schemas import DOCUMENT_ID, DocumentId
-from exchange.sending import ALWAYS, file_name, sent
+from exchange.sending import ALWAYS, sent
 
 router = APIRouter(prefix="/v1", tags=["Ticket holder"], dependencies=[Depends(ticket_holder)])
 
@@ -165,6 +165,7 @@ def _headers(released: Released, part: Part) -> list[tuple[bytes, bytes]]:
         *_digests(opened, part),
         (b"etag", f'"{opened.sha256}"'.encode()),
         (b"berkas-receipt", released.receipt.encode()),
+        (b"link", f'</v1/receipts/{released.number}/bundle>; rel="describedby"'.encode()),
         (b"content-disposition", f'attachment; filename="{name}"'.encode()),
         (b"accept-ranges", b"bytes"),
         *ALWAYS,

@@ -1,4 +1,4 @@
-"""Operators and everybody: health, the public log, the problem pages, the pages' files, the sandbox's inbox."""
+"""Operators and everybody: health, public keys, the problem pages, the pages' files, the sandbox's inbox."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import html
 from typing import Any
 
 from fastapi import APIRouter, Response
-from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi.responses import HTMLResponse
 
 from exchange.deps import Wired, clock
 from exchange.errors import ProblemRaised
-from exchange.flows import look_after, turn_keys
+from exchange.flows import look_after
 from exchange.pages import CONTENT_SECURITY_POLICY, icon, passkey_script, slip_stylesheet, stylesheet
 from exchange.problems import PROBLEMS
 
@@ -38,30 +38,6 @@ async def ready(parts: Wired, response: Response) -> dict[str, Any]:
     intake = await look_after.intake(parts.gate, clock())
     status = "ok" if all(checks.values()) else "not ready"
     return {"status": status, "checks": checks, "damaged": damaged, "intake": intake}
-
-
-@router.get("/log/checkpoint", operation_id="getCheckpoint", summary="The log's signed head", tags=["Log"])
-async def checkpoint(parts: Wired) -> Response:
-    """C2SP tlog-checkpoint, public. Advances once a minute (in the sandbox at once)."""
-    published = await parts.publisher.public()
-    if published is None:
-        raise ProblemRaised("BK-9004")
-    return PlainTextResponse(published[0], headers={"Cache-Control": "public, max-age=10"})
-
-
-@router.get("/log/vkey", operation_id="getLogKey", summary="The log's verifier key", tags=["Log"])
-async def log_key(parts: Wired) -> Response:
-    """The C2SP verifier key of this log; pin it outside of this deployment."""
-    return PlainTextResponse(parts.publisher.vkey + "\n", headers={"Cache-Control": "public, max-age=60"})
-
-
-@router.get("/log/vkeys", operation_id="getLogKeys", summary="All verifier keys of the log", tags=["Log"])
-async def log_keys(parts: Wired) -> Response:
-    """One line for each key that the log ever had, oldest first: what was signed with one that is retired can still be checked, but not
-    with one that leaked.
-    """
-    lines = "".join(f"{vkey}\n" for vkey in await turn_keys.known_log_vkeys(parts.database))
-    return PlainTextResponse(lines, headers={"Cache-Control": "public, max-age=60"})
 
 
 @router.get("/.well-known/jwks.json", operation_id="getKeys", summary="Public signing keys", tags=["Log"])

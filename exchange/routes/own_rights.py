@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Query, Response
@@ -12,7 +13,7 @@ from pydantic import BaseModel, Field
 from auth.callers import same_text
 from auth.rights import ABOUT
 from auth.verdict import AccessRefused
-from exchange.answers import back, gone, limits_of, page, problem, site_of
+from exchange.answers import back, gone, keys_of, limits_of, page, problem, site_of
 from exchange.citizen import Holder
 from exchange.deps import Browser, CitizenBrowser, OfficerHere, Parts, Translated, clock, form_token_for
 from exchange.factors import Target
@@ -21,6 +22,7 @@ from exchange.flows import (
     ask_right,
     exercise_rights,
     export_own,
+    export_proofs,
     officers_browser,
     own_rights,
     prove_self,
@@ -29,7 +31,7 @@ from exchange.flows import (
 from exchange.flows.ask_right import Asked, Wanted
 from exchange.pages.rights import KINDS, REASONS
 from exchange.pages.rights_views import RightsDone, RightsMenu
-from exchange.pages.wording import one_line
+from exchange.pages.wording import local, one_line, year_of
 from exchange.rights_pages import (
     asked_text,
     case_line,
@@ -43,6 +45,7 @@ from exchange.rights_pages import (
 router = APIRouter(tags=["Citizen"])
 
 TEXT_CHARACTERS = 500
+_MEDIA_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8", "zip": "application/zip"}
 _TARGET = re.compile(
     r"(?:(consent):(c_[0-9A-Z]{26})|(entry):([0-9]{1,18})|(document):(d_[0-9A-Z]{26})|(agency):([A-Za-z0-9_-]{1,40}@[0-9]{4})"
     r"|(identity)|(everything))"
@@ -62,7 +65,8 @@ class RightsForm(BaseModel):
     text: Annotated[str, Field(max_length=4_000)] = ""
     consent: Said = ""
     case: Said = ""
-    file: Annotated[Literal["json", "csv"], Field(alias="format")] = "json"
+    file: Annotated[Literal["json", "csv", "zip"], Field(alias="format")] = "json"
+    year: Annotated[str, Field(pattern=r"^(2[0-9]{3})?$")] = ""
 
 
 @router.get("/w/{code}/hak", operation_id="openRights", summary="Hak Anda", response_class=HTMLResponse)
@@ -111,7 +115,7 @@ async def use_rights(
     code: str,
     form: Annotated[RightsForm, Form()],
 ) -> Response:
-    """Steps ask, close, thaw, export (`format` json or csv: a file). Each needs the form's own token and the factor; all but the
+    """Steps ask, close, thaw, export (`format` json, csv, or zip: the entries of a `year` or of all with their proofs). Each needs the form's own token and the factor; all but the
     first a browser in which no officer is signed in.
     """
     holder = await _holder(parts, browser, code)
@@ -129,7 +133,7 @@ async def use_rights(
         )
         return problem(parts, browser, "officer_browser", 403)
     if form.step == "export":
-        return await _export(parts, holder, form.file)
+        return await _export(parts, holder, form.file, form.year)
     try:
         if form.step == "close":
             await settle_case.close(parts.keyring, parts.appender, case_id=form.case, by=holder)
@@ -200,22 +204,38 @@ def _done_page(parts: Parts, here: str, kind: str, asked: Asked) -> str:
     return parts.pages.rights_done(RightsDone(site_of(parts), here, kind, lines, len(asked.frozen)))
 
 
-async def _export(parts: Parts, holder: Holder, form: str) -> Response:
+async def _export(parts: Parts, holder: Holder, form: str, year: str) -> Response:
     """On record before the first byte; the file's name tells nothing."""
     await export_own.announce(parts.keyring, parts.appender, by=holder, form=form)
     subject_ref = holder.link.subject_ref
-    if form == "csv":
+    if form == "zip":
+        pieces = await _proofs(parts, subject_ref, year)
+    elif form == "csv":
         pieces = export_own.as_csv(parts.database, parts.keyring, subject_ref=subject_ref)
     else:
         pieces = export_own.as_json(
             parts.database, parts.keyring, subject_ref=subject_ref, site=parts.site_name, now=clock()
         )
-    media_type = "text/csv; charset=utf-8" if form == "csv" else "application/json"
     headers = {
         "Cache-Control": "no-store",
         "Content-Disposition": f'attachment; filename="berkas-data.{form}"',
     }
-    return StreamingResponse(pieces, media_type=media_type, headers=headers)
+    return StreamingResponse(pieces, media_type=_MEDIA_TYPES[form], headers=headers)
+
+
+async def _proofs(parts: Parts, subject_ref: str, year: str) -> AsyncIterator[bytes]:
+    since, until = year_of(year, parts.zone)
+    return export_proofs.as_zip(
+        parts.database,
+        parts.keyring,
+        parts.publisher,
+        subject_ref=subject_ref,
+        site=parts.site_name,
+        keys=await keys_of(parts),
+        since=since,
+        until=until,
+        at=local(clock(), parts.zone),
+    )
 
 
 async def _case(parts: Parts, browser: Browser, holder: Holder, here: str, case_id: str) -> Response:

@@ -11,13 +11,13 @@ from fastapi import APIRouter, Depends, Response
 from starlette.types import Receive, Scope, Send
 
 from exchange.archives import Archive
-from exchange.deliveries import RECHECK_PERIOD
+from exchange.deliveries import RECHECK_PERIOD, file_name
 from exchange.deps import Parts, Wired, clock
 from exchange.flows import take_package
 from exchange.flows.take_package import Paper, Taken
 from exchange.holder import Holder, ticket_holder
 from exchange.pages.wording import local
-from exchange.sending import ALWAYS, file_name, sent
+from exchange.sending import ALWAYS, sent
 
 router = APIRouter(prefix="/v1", tags=["Ticket holder"], dependencies=[Depends(ticket_holder)])
 

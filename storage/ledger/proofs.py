@@ -4,7 +4,8 @@ round trip.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from storage.database import Reading
 from storage.errors import NodeMissing
@@ -12,6 +13,7 @@ from storage.ledger.merkle import HASH_BYTES, ReadNode, consistency_proof, inclu
 from storage.ledger.nodes import Place, read_nodes
 
 _UNREAD = bytes(HASH_BYTES)
+T = TypeVar("T")
 
 
 async def inclusion(reading: Reading, index: int, size: int) -> list[bytes]:
@@ -26,7 +28,7 @@ async def consistency(reading: Reading, old_size: int, size: int) -> list[bytes]
     return await _built(reading, lambda read: consistency_proof(read, old_size, size), {(0, size - 1)})
 
 
-async def _built(reading: Reading, build: Callable[[ReadNode], list[bytes]], also: set[Place]) -> list[bytes]:
+async def _built(reading: Reading, build: Callable[[ReadNode], T], also: set[Place]) -> T:
     """``also`` must be there too: a proof about an entry that the log does not have may need no hash that is missing."""
     wanted = set(also)
 
@@ -39,3 +41,9 @@ async def _built(reading: Reading, build: Callable[[ReadNode], list[bytes]], als
     if missing := wanted - nodes.keys():
         raise NodeMissing(f"the log has no hash at {min(missing)}")
     return build(lambda level, index: nodes[level, index])
+
+
+async def inclusions(reading: Reading, indexes: Sequence[int], size: int) -> list[list[bytes]]:
+    """``inclusion`` of several entries in one round trip: what their paths share is read once."""
+    also = {(0, index) for index in indexes} | {(0, size - 1)}
+    return await _built(reading, lambda read: [inclusion_proof(read, index, size) for index in indexes], also)

@@ -265,4 +265,4 @@ def _delivery(use: dict[str, Any], place: Place, trail: Trail) -> Delivery:
     """An attempt before the one that ``use`` tells of."""
     someone = Officer("off_1", "", "DPMPTSP@6472", "DPMPTSP", "6472", "Loket 1", "officer", "s_1")
     due_at = use["due_at"] - timedelta(seconds=30)
-    return Delivery(use["id"], due_at, 1.0, place, trail, someone, {}, use["consent_id"])
+    return Delivery(use["id"], 0, due_at, 1.0, place, trail, someone, {}, use["consent_id"])

@@ -134,6 +134,7 @@ CONSENT = LiveConsent(
     reads=1,
     max_reads=3,
     pdf="/w/" + "k7q2mx" * 7 + "abc/receipts/c_01JZ6M0000000000000000000A.pdf",
+    proof="/w/" + "k7q2mx" * 7 + "abc/receipts/c_01JZ6M0000000000000000000A.zip",
 )
 _LATE = datetime(2026, 11, 24, 16, 30, tzinfo=UTC)  # 00.30 WITA of the next day
 ACCESSES = (
@@ -410,6 +411,7 @@ ALL: dict[str, Callable[[], str]] = {
     ),
     "trail_empty": lambda: PAGES.trail(replace(TRAIL, consents=(), accesses=(), withheld=0, older=None)),
     "trail_rights": lambda: PAGES.trail(replace(TRAIL, rights=RIGHTS, filtered=FILTERED)),
+    "trail_all_years": lambda: PAGES.trail(replace(TRAIL, rights=RIGHTS)),
     "rights": lambda: PAGES.rights(RightsMenu(SITE, CSRF, RIGHTS)),
     "rights_form": lambda: PAGES.rights_form(RIGHTS_FORM),
     "rights_form_error": lambda: PAGES.rights_form(replace(RIGHTS_FORM, error="reason", text="Lama.")),

@@ -62,6 +62,12 @@ getDocumentContent   nobody's            401     404      404         404    404
 getDocumentContent   ours                401     200      404         404    404  404      404       404   200     401
 takePackage          another agency's    401     404      404         404    404  404      404       404   401     401
 takePackage          ours                401     200      404         404    404  404      404       404   200     401
+getReceiptBundle     another agency's    401     404      404         403    404  403      403       403   404     403
+getReceiptBundle     nobody's            401     404      404         403    404  403      403       403   404     403
+getReceiptBundle     ours                401     200      200         403    200  403      403       403   200     403
+getConsentBundle     another agency's    401     404      404         403    404  403      403       403   404     403
+getConsentBundle     nobody's            401     404      404         403    404  403      403       403   404     403
+getConsentBundle     ours                401     200      200         403    200  403      403       403   200     403
 withdrawConsent      another agency's    401     404      404         403    404  403      403       403   401     401
 withdrawConsent      nobody's            401     404      404         403    404  403      403       403   401     401
 withdrawConsent      ours                401     200      200         403    200  403      403       403   401     401

@@ -19,6 +19,7 @@ from tests.authenticator import Authenticator, enrolled
 from tests.backend import Backend
 from tests.files import noted
 from tests.flows.assisting import Desk
+from tests.flows.proving import number_of, signed_now
 from tests.flows.test_administration import Admin, admin, id_of, signed_in
 from tests.rules.authorization_table import CALLERS, NO_ENTRY, REDEEMING, rows
 from tests.rules.test_openapi import PUBLIC, _operations, everything
@@ -61,6 +62,7 @@ class Side:
     document: str
     family: str  # a paper that this agency alone took in, and whose it is
     holder: str
+    receipt: str  # of a delivery to this agency
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,10 @@ async def _side(world: World, agency: str, service: str, client_id: str) -> Side
     holder = await world.enrols(officer, FAMILY_NIKS[agency], None)
     family = (await world.stores(officer, holder, "KK", PDF)).json()["document_id"]
     boss = await admin(world, f"admin.{agency.lower()}", agency=agency)
-    return Side(officer, boss, backend, subject, state["consent_id"], asked["id"], document, family, holder)
+    consent = state["consent_id"]
+    ticket = (await officer.post("/v1/tickets", json={"consent_id": consent})).json()
+    receipt = number_of(await world.fetches(officer, ticket))
+    return Side(officer, boss, backend, subject, consent, asked["id"], document, family, holder, receipt)
 
 
 @pytest.fixture
@@ -169,6 +174,7 @@ async def cast(world: World) -> Cast:
         "nobody's": f"br_{NOBODYS}",
     }
     contacts = await _contacts(world, ours)
+    await signed_now(world)
     return Cast(
         world,
         ours,
@@ -279,7 +285,7 @@ def _call(cast: Cast, caller: str, operation: str, whose: str) -> tuple[str, str
         cast.ours.officer,
         cast.ours.admin,
         cast.ours.backend,
-        *(f"{kind}_{NOBODYS}" for kind in ("sbj", "c", "cr", "d", "d", "sbj")),
+        *(f"{kind}_{NOBODYS}" for kind in ("sbj", "c", "cr", "d", "d", "sbj", "r")),
     )
     side = {"another agency's": cast.theirs, "nobody's": nobody}.get(whose, cast.ours)
     service = OTHER_SERVICE if whose == "another service" else SERVICE
@@ -401,6 +407,8 @@ def _call(cast: Cast, caller: str, operation: str, whose: str) -> tuple[str, str
             f"/v1/subjects/{side.subject}/death",
             {"json": {"document_id": side.document, "version": 1}},
         ),
+        "getReceiptBundle": ("GET", f"/v1/receipts/{side.receipt}/bundle", {}),
+        "getConsentBundle": ("GET", f"/v1/consents/{side.consent}/bundle", {}),
         "listDeaths": ("GET", "/v1/deaths", {}),
         "confirmDeath": ("POST", f"/v1/deaths/{owed['dr']}/confirmation", {}),
         "undoDeath": ("POST", f"/v1/deaths/{owed['dr']}/undo", {}),

@@ -58,6 +58,8 @@ HANDED_ON = {
     "exchange/flows/ask_consent.py": "from the AccessRefused of holdings, and from two constants",
     "exchange/flows/rely_on_law.py": "from the AccessRefused of holdings, and from two constants",
     "exchange/flows/follow_request.py": "from may_look, and from two constants",
+    "exchange/flows/prove_entry.py": "from may_look, and from constants",
+    "exchange/flows/prove_consent.py": "from may_look, and from constants",
 }
 VERSION_STATES = (
     "superseded",
