@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 RECEIPT = "berkas-delivery-receipt+jwt"
 CONSENT = "berkas-consent+jwt"
+RECORD_RECEIPT = "berkas-record-receipt+jwt"
 MAX_CHARACTERS = 16_384
 MAX_BRACKETS = 64
 MAX_TIME_S = 2**33
@@ -30,6 +31,7 @@ COORDINATE_BYTES = 32
 # The order n of P-256's base point (SEC 2, 2.4.2); of (r, s) and (r, n - s), which both verify, the low one counts.
 GROUP_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
+_TYPES = {RECEIPT, CONSENT, RECORD_RECEIPT}
 _HEADER = {"alg", "typ", "kid"}
 _KEY_NEEDED = {"kty", "crv", "x", "y", "kid", "nbf"}
 _KEY_ALLOWED = _KEY_NEEDED | {"alg", "use", "exp", "revoked"}
@@ -53,7 +55,7 @@ class RecordKey:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """``typ`` is ``RECEIPT`` or ``CONSENT``. ``revoked``: the signature alone proves nothing any more, only the log does."""
+    """``typ`` is ``RECEIPT``, ``CONSENT`` or ``RECORD_RECEIPT`` (which revision of a consent record an entry is about). ``revoked``: the signature alone proves nothing any more, only the log does."""
 
     typ: str
     claims: Mapping[str, Any]
@@ -77,7 +79,7 @@ def read_record(jws: str, keys: Mapping[str, RecordKey]) -> Record:
     signed, _, _ = jws.rpartition(".")
     header, payload, signature = (_decoded(segment) for segment in jws.split("."))
     members = _json(header)
-    if members.keys() != _HEADER or members["alg"] != "ES256" or members["typ"] not in {RECEIPT, CONSENT}:
+    if members.keys() != _HEADER or members["alg"] != "ES256" or members["typ"] not in _TYPES:
         raise RecordRefused("its header is not that of a receipt or a consent record signed with ES256")
     key = keys.get(members["kid"]) if isinstance(members["kid"], str) else None
     if key is None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from auth.keys import KeySet, SigningKey, generate_signing_key
-from auth.tokens import CONSENT, RECEIPT, Profile, TokenDesk
+from auth.tokens import CONSENT, RECEIPT, RECORD_RECEIPT, Profile, TokenDesk
 from storage.ledger.checkpoint import NoteSigner
 from storage.ledger.entry import canonical, entry_bytes
 from storage.ledger.merkle import Edge, inclusion_proof, leaf_hash
@@ -65,7 +65,7 @@ class ShownLog:
         entries = self.entries[:size]
         return signer.sign(len(entries), root_of([leaf_hash(entry) for entry in entries]))
 
-    def proof(self, index: int, size: int | None = None) -> TlogProof:
+    def proof(self, index: int, size: int | None = None, *, opened: bool = True) -> TlogProof:
         leaves = [leaf_hash(entry) for entry in self.entries[:size]]
 
         def read(level: int, place: int) -> bytes:
@@ -73,7 +73,8 @@ class ShownLog:
 
         salt, event = self.bodies[index]
         path = tuple(inclusion_proof(read, index, len(leaves)))
-        return TlogProof(salt + event, index, path, self.note(size))
+        extra = salt + event if opened else self.entries[index]
+        return TlogProof(extra, index, path, self.note(size))
 
     def export(self, indexes: Sequence[int]) -> Files:
         files = {f"entries/{index}.tlog-proof": self.proof(index).text().encode() for index in indexes}
@@ -111,12 +112,16 @@ class ShownLog:
         }
         return self.desk.sign(RECEIPT, claims | changes)
 
-    def bundle(self, index: int, **changes: Any) -> Files:
-        return {
+    def bundle(self, index: int, *, opened: bool = True, **changes: Any) -> Files:
+        salt, event = self.bodies[index]
+        files = {
             "document": DOCUMENT,
-            "receipt.jws": self.receipt(index, **changes).encode(),
-            "receipt.tlog-proof": self.proof(index).text().encode(),
-        } | self.around()
+            "document.sha256": f"{hashlib.sha256(DOCUMENT).hexdigest()}  KTP.pdf\n".encode(),
+            "receipt.jws": self.receipt(index, **changes).encode() + b"\n",
+            "receipt.tlog-proof": self.proof(index, opened=opened).text().encode(),
+            "entry": self.entries[index],
+        }
+        return files | ({"salt": salt, "event.json": event} if opened else {}) | self.around()
 
     def signed(self, profile: Profile, claims: Mapping[str, Any]) -> str:
         return self.desk.sign(profile, {"iat": int(NOW.timestamp()) + 60, **claims})
@@ -141,10 +146,18 @@ def release(number: int, citizen: int, seq: int, **changes: Any) -> dict[str, An
 def consent_bundle(log: ShownLog) -> Files:
     """A record, and behind the log's last entry the one of the decision that it was made of."""
     record = log.signed(CONSENT, {"jti": "c_0123456789ABCDEF-1", "record_id": "c_0"})
-    event = release(0, 0, 99, type="grant", consent_sha256=hashlib.sha256(record.encode()).hexdigest())
-    log.bodies.append((bytes(32), canonical(event)))
-    proof = log.proof(len(log.bodies) - 1).text().encode()
-    return {"receipt.jws": record.encode(), "receipt.tlog-proof": proof} | log.around()
+    sha256 = hashlib.sha256(record.encode()).hexdigest()
+    log.bodies.append((bytes(32), canonical(release(0, 0, 99, type="grant", consent_sha256=sha256))))
+    index = len(log.bodies) - 1
+    place = {"origin": SIGNER.origin, "index": index, "leaf_sha256": leaf_hash(log.entries[index]).hex()}
+    about = {"id": "c_0", "revision": 1, "sha256": sha256}
+    claims = {"jti": "c_0123456789ABCDEF/1", "record": about, "recipient": "DPMPTSP@6472", "log": place}
+    return {
+        "record-1.jws": record.encode(),
+        "record-1.receipt.jws": log.signed(RECORD_RECEIPT, claims).encode() + b"\n",
+        "record-1.tlog-proof": log.proof(index).text().encode(),
+        "record-1.entry": log.entries[index],
+    } | log.around()
 
 
 def root_of(leaves: Sequence[bytes]) -> bytes:

@@ -14,6 +14,7 @@ from storage.ledger.checkpoint import NoteSigner, NoteVerifier
 from storage.ledger.cosignature import CosignatureSigner, parted
 from storage.ledger.es256 import read_keys
 from storage.ledger.policy import Policy
+from storage.ledger.verify.export import judge as judge_package
 from storage.ledger.verify.files import Files as Judge
 from storage.ledger.verify.files import alone
 from storage.ledger.verify.findings import Findings
@@ -47,7 +48,7 @@ def judged(
 ) -> Findings:
     findings, held = Findings(), Held(notes=[("kept", note) for note in notes])
     judge = Judge(VERIFIERS, findings, held, read_keys(jwks) if jwks else None)
-    judge.judge(path)
+    judge_package(judge, path)
     alone(findings, VERIFIERS, policy, held)
     return findings
 
@@ -68,7 +69,7 @@ def test_a_bundle_and_a_folder_of_bundles(log: ShownLog, tmp_path: Path) -> None
         archive(log.bundle(index), tmp_path / f"{index}.zip")
     archive(consent_bundle(ShownLog.of(11)), tmp_path / "consent.zip")
     findings = judged(tmp_path)
-    assert (findings.problems, findings.proofs, findings.receipts) == ([], 3, 3)
+    assert (findings.problems, findings.proofs, findings.receipts) == ([], 3, 4)
 
 
 def test_a_hidden_middle_entry_is_named(log: ShownLog, tmp_path: Path) -> None:
@@ -89,9 +90,18 @@ def test_a_hidden_middle_entry_is_named(log: ShownLog, tmp_path: Path) -> None:
 
 
 def test_an_export_of_several_citizens_says_what_it_cannot_show(log: ShownLog, tmp_path: Path) -> None:
-    findings = judged(archive(log.export([2, 9, 11]), tmp_path / "agency.zip"))
-    assert findings.problems == []
-    assert "cannot be told" in findings.notes[0]
+    """An auditor's, by its list: opened, or only the 33 bytes that are public. A citizen's own holds nobody else's."""
+    files = log.export([2, 9, 11])
+    assert "entry 9: not one of the list" in judged(archive(files, tmp_path / "own.zip")).problems[0]
+    closed = {
+        name: log.proof(index, opened=False).text().encode()
+        for index in (2, 9, 11)
+        if (name := f"entries/{index}.tlog-proof")
+    }
+    for name, chosen in (("opened", files | {"index.csv": b"index\n"}), ("closed", files | closed)):
+        findings = judged(archive(chosen, tmp_path / f"{name}.zip"))
+        assert (findings.problems, findings.proofs) == ([], 3)
+        assert "cannot be told" in findings.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +131,7 @@ def test_a_refusal_is_no_release(tmp_path: Path) -> None:
     refused = json.loads(event) | {"result": {"allowed": False, "reason": "withdrawn"}}
     log.bodies[3] = (salt, json.dumps(refused, sort_keys=True, separators=(",", ":")).encode())
     findings = judged(archive(log.bundle(3), tmp_path / "b.zip"))
-    assert findings.problems == ["entry 3: b.zip says otherwise: kind of act"]
+    assert findings.problems == ["entry 3: b.zip: receipt.jws says otherwise: kind of act"]
 
 
 def test_another_document_lies_beside_it(log: ShownLog, tmp_path: Path) -> None:
@@ -213,7 +223,7 @@ WAYS = {"a byte": _byte, "cut off": _cut, "swapped": _swapped, "another log": _a
 
 def test_tampered_exports_and_bundles_are_found(log: ShownLog, tmp_path: Path) -> None:
     """By chance, in each file that is judged: what a bundle holds, an export's proofs and its checkpoint; a middle entry taken away."""
-    kinds = {"export": own(log), "bundle": log.bundle(22)}
+    kinds = {"export": own(log), "bundle": log.bundle(22), "closed": log.bundle(22, opened=False)}
     missed = []
     for case in range(TAMPERINGS):
         rng = random.Random(f"files:{case}")

@@ -18,6 +18,7 @@ from storage.ledger.checkpoint import CheckpointRefused, NoteVerifier
 from storage.ledger.es256 import RecordRefused, read_keys
 from storage.ledger.policy import Policy, PolicyRefused
 from storage.ledger.verify.database import verify
+from storage.ledger.verify.export import judge
 from storage.ledger.verify.files import Files, alone
 from storage.ledger.verify.findings import Findings
 from storage.ledger.verify.key_use import KeyUseRefused, read_names, read_uses, reconcile, trails_of
@@ -118,9 +119,9 @@ async def _run(arguments: argparse.Namespace) -> Findings:
 def _judge_files(files: Files, paths: Sequence[Path]) -> None:
     for path in paths:
         if path.is_dir() or path.suffix == ".zip":
-            files.judge(path)
+            judge(files, path)
         else:
-            files.receipt(path.name, path.read_text())
+            files.receipt(path)
 
 
 async def _database(

@@ -40,14 +40,18 @@ class Package:
         if self._archive is not None:
             self._archive.close()
 
-    def text(self, name: str) -> str:
+    def content(self, name: str) -> bytes:
         """Raises ``PackageRefused``."""
         with self.opened(name) as file:
             content = file.read(MEMBER_LIMIT_BYTES + 1)
         if len(content) > MEMBER_LIMIT_BYTES:
             raise PackageRefused(f"{self.place}: {name} is too large")
+        return content
+
+    def text(self, name: str) -> str:
+        """Raises ``PackageRefused``."""
         try:
-            return content.decode()
+            return self.content(name).decode()
         except UnicodeDecodeError:
             raise PackageRefused(f"{self.place}: {name} is not text") from None
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from storage.ledger.es256 import RECEIPT, Record
+from storage.ledger.es256 import CONSENT, RECEIPT, Record
 from storage.ledger.merkle import HASH_BYTES
 
 RELEASING = frozenset({"release", "redelivery"})
@@ -15,27 +16,51 @@ class PlaceRefused(ValueError):
     """A receipt that does not say where its entry stands."""
 
 
-def place_of(record: Record) -> tuple[int, bytes, str] | None:
-    """(index, leaf hash, origin) that a receipt names; None for a consent record, which is signed before its entry is made. Raises
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an entry stands, as a record says."""
+
+    index: int
+    leaf: bytes
+    origin: str
+
+
+def places_of(record: Record) -> list[Place]:
+    """That of the act first, then that of its end; none for a consent record, which is signed before its entry is made. Raises
     ``PlaceRefused``.
     """
-    if record.typ != RECEIPT:
-        return None
-    log = record.claims.get("log")
-    if not isinstance(log, dict) or type(log.get("index")) is not int or log["index"] < 0:
-        raise PlaceRefused("names no entry")
+    if record.typ == CONSENT:
+        return []
+    outcome = record.claims.get("outcome")
+    logs = [record.claims.get("log"), *([_log_of(outcome)] if outcome is not None else [])]
+    return [_place(log) for log in logs]
+
+
+def _log_of(outcome: Any) -> Any:
+    return outcome.get("log") if isinstance(outcome, dict) else None
+
+
+def _place(log: Any) -> Place:
     try:
-        leaf = bytes.fromhex(log["leaf_sha256"])
+        index, leaf, origin = log["index"], bytes.fromhex(log["leaf_sha256"]), log["origin"]
     except (KeyError, TypeError, ValueError):
-        leaf = b""
-    if len(leaf) != HASH_BYTES or not isinstance(log.get("origin"), str):
+        raise PlaceRefused("names no entry") from None
+    if type(index) is not int or index < 0 or len(leaf) != HASH_BYTES or not isinstance(origin, str):
         raise PlaceRefused("names no entry")
-    return log["index"], leaf, log["origin"]
+    return Place(index, leaf, origin)
 
 
 def contradictions(record: Record, event: Mapping[str, Any]) -> list[str]:
-    """In what ``record`` says otherwise than the entry that it belongs to; empty when they agree."""
-    return _of_a_receipt(record.claims, event) if record.typ == RECEIPT else _of_a_consent(record, event)
+    """In what ``record`` says otherwise than the entry that it belongs to; empty when they agree. ``event`` is the opened entry."""
+    if record.typ == RECEIPT:
+        return _of_a_receipt(record.claims, event)
+    if record.typ == CONSENT:
+        said: object = record.sha256
+    else:
+        said = _members(record.claims, "record").get("sha256")
+    # The entry of a decision holds the SHA-256 of the record that was made of it. Entries of withdrawals did not always.
+    unnamed = event.get("type") == "withdraw" and "consent_sha256" not in event
+    return [] if unnamed or said == event.get("consent_sha256") else ["SHA-256 of the record"]
 
 
 def _of_a_receipt(claims: Mapping[str, Any], event: Mapping[str, Any]) -> list[str]:
@@ -53,11 +78,6 @@ def _of_a_receipt(claims: Mapping[str, Any], event: Mapping[str, Any]) -> list[s
         "document's SHA-256": (doc.get("source_sha256"), entered.get("sha256")),
     }
     return [what for what, (said, stands) in told.items() if said != stands]
-
-
-def _of_a_consent(record: Record, event: Mapping[str, Any]) -> list[str]:
-    """The entry of a decision holds the SHA-256 of the record that was made of it."""
-    return [] if record.sha256 == event.get("consent_sha256") else ["SHA-256 of the record"]
 
 
 def _members(of: Mapping[str, Any], name: str) -> Mapping[str, Any]:
