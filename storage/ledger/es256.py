@@ -31,7 +31,7 @@ COORDINATE_BYTES = 32
 # The order n of P-256's base point (SEC 2, 2.4.2); of (r, s) and (r, n - s), which both verify, the low one counts.
 GROUP_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
-_TYPES = {RECEIPT, CONSENT, RECORD_RECEIPT}
+_TYPES = (RECEIPT, CONSENT, RECORD_RECEIPT)  # no set: a list can be asked of it
 _HEADER = {"alg", "typ", "kid"}
 _KEY_NEEDED = {"kty", "crv", "x", "y", "kid", "nbf"}
 _KEY_ALLOWED = _KEY_NEEDED | {"alg", "use", "exp", "revoked"}

@@ -13,6 +13,7 @@ import pytest
 from storage.ledger.checkpoint import NoteSigner, NoteVerifier
 from storage.ledger.cosignature import CosignatureSigner, parted
 from storage.ledger.es256 import read_keys
+from storage.ledger.merkle import leaf_hash
 from storage.ledger.policy import Policy
 from storage.ledger.verify.export import judge as judge_package
 from storage.ledger.verify.files import Files as Judge
@@ -22,6 +23,7 @@ from storage.ledger.verify.package import PackageRefused
 from storage.ledger.verify.shown import Held
 from tests.storage.shown_log import (
     DOCUMENT,
+    NOW,
     SIGNER,
     Files,
     ShownLog,
@@ -36,6 +38,8 @@ from tests.storage.shown_log import (
 
 VERIFIERS = [NoteVerifier(SIGNER.vkey())]
 TAMPERINGS = 300
+# Texts and keys that prove nothing by themselves; of the digest the name of the paper.
+UNJUDGED = {"README", "log-vkeys", "jwks-archive.json", "document.sha256"}
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +141,20 @@ def test_a_refusal_is_no_release(tmp_path: Path) -> None:
 def test_another_document_lies_beside_it(log: ShownLog, tmp_path: Path) -> None:
     files = log.bundle(3) | {"document": DOCUMENT + b" "}
     assert "document that lies beside it" in judged(archive(files, tmp_path / "b.zip")).problems[0]
+    files = log.bundle(3) | {"document.sha256": b"00" * 32 + b"  KTP.pdf\n"}
+    assert "digest that lies beside it" in judged(archive(files, tmp_path / "d.zip")).problems[0]
+
+
+def test_an_outcome_and_a_record_that_belong_elsewhere(log: ShownLog, tmp_path: Path) -> None:
+    """A receipt names the entry of its end too, and a record's receipt the bytes of its record."""
+    end = {"origin": SIGNER.origin, "index": 4, "leaf_sha256": leaf_hash(log.entries[4]).hex()}
+    files = log.bundle(3, outcome={"result": "sent", "log": end})
+    assert "place in the log" in judged(archive(files, tmp_path / "unproven.zip")).problems[0]
+    files["outcome.tlog-proof"] = log.proof(4).text().encode()
+    assert judged(archive(files, tmp_path / "whole.zip")).problems == []
+    files = consent_bundle(ShownLog.of(11))
+    files["record-1.jws"] += b"\n"
+    assert "record that lies beside it" in judged(archive(files, tmp_path / "consent.zip")).problems[0]
 
 
 def test_keys_from_outside_and_stolen_ones(log: ShownLog, tmp_path: Path) -> None:
@@ -144,16 +162,10 @@ def test_keys_from_outside_and_stolen_ones(log: ShownLog, tmp_path: Path) -> Non
     assert judged(bundle, jwks=archive_of(log.signing)).problems == []
     strangers = judged(bundle, jwks=archive_of(keys()))
     assert "signed with a key that is not in the set" in strangers.problems[0]
-    key = log.signing.signing_key("document", log_time())
+    key = log.signing.signing_key("document", NOW)
     found = judged(bundle, jwks=stolen(key, log.signing))
     assert found.problems == []
     assert "rests on its entry alone" in found.notes[0]
-
-
-def log_time() -> Any:
-    from tests.storage.shown_log import NOW
-
-    return NOW
 
 
 def test_a_split_view_shows(log: ShownLog, tmp_path: Path) -> None:
@@ -229,7 +241,7 @@ def test_tampered_exports_and_bundles_are_found(log: ShownLog, tmp_path: Path) -
         rng = random.Random(f"files:{case}")
         kind = rng.choice(list(kinds))
         files = dict(kinds[kind])
-        names = [name for name in files if name not in {"README", "log-vkeys", "jwks-archive.json"}]
+        names = [name for name in files if name not in UNJUDGED]
         if kind == "export" and rng.random() < 0.2:
             del files[f"entries/{rng.randrange(4, 37, 3)}.tlog-proof"]
         else:

@@ -22,6 +22,11 @@ CHECKPOINTS_AT_ONCE = 5_000
 PROGRESS_PERIOD_S = 5.0
 
 _ENTRIES = "SELECT idx, entry FROM log_entry WHERE idx >= $1 AND idx < $2 ORDER BY idx"
+_CHECKPOINTS = "SELECT size, root, note FROM log_checkpoint WHERE size > $1 ORDER BY size LIMIT $2"
+_COSIGNED = """
+SELECT size, root, note || coalesce((SELECT string_agg(s.line, '' ORDER BY s.witness) FROM log_cosignature s WHERE s.size = c.size), '') AS note
+FROM log_checkpoint c WHERE size > $1 ORDER BY size LIMIT $2
+"""
 # OFFSET keeps it a search of its own for each level, along the primary key.
 _NODES = """
 SELECT p.level, n.idx, n.hash FROM unnest($1::smallint[], $2::bigint[], $3::bigint[]) AS p (level, first, beyond),
@@ -88,11 +93,8 @@ async def _shown(
     size = -1
     while True:
         async with database.transaction() as reading:
-            rows = await reading.raw.fetch(
-                "SELECT size, root, note FROM log_checkpoint WHERE size > $1 ORDER BY size LIMIT $2",
-                size,
-                CHECKPOINTS_AT_ONCE,
-            )
+            statement = _CHECKPOINTS if policy is None else _COSIGNED
+            rows = await reading.raw.fetch(statement, size, CHECKPOINTS_AT_ONCE)
         for row in rows:
             checkpoint = shower.keep(row["note"])
             if checkpoint and (checkpoint.size, checkpoint.root) != (row["size"], bytes(row["root"])):
@@ -104,6 +106,7 @@ async def _shown(
         size = rows[-1]["size"]
     for name, note in notes:
         shower.keep(note, outside=name)
+    shower.quorum()
     shower.scars()
     return shower
 

@@ -86,6 +86,13 @@ class Shower:
             )
         return True
 
+    def quorum(self) -> None:
+        """Asked when everything is kept: some checkpoint must meet the policy."""
+        if self._policy is not None and not any(
+            one.outside for roots in self.roots.values() for one in roots
+        ):
+            self._findings.problems.append("no checkpoint is cosigned by the quorum of the policy")
+
     def scars(self) -> None:
         """Asked when everything is kept: a scar must rest on a checkpoint of the log, and its new name on a key that was named."""
         for one in self._ended.values():

@@ -55,6 +55,11 @@ class LiveLog:
     def checkpoint(self) -> str:
         return self._got("checkpoint").decode("utf-8", "replace")
 
+    def cosigned(self) -> str | None:
+        """The newest one that the log's own quorum of witnesses signed, where the log tells it: the newest of all may be too young."""
+        found = self._asked("checkpoint/cosigned")
+        return None if found is None else found.decode("utf-8", "replace")
+
     def entries(self, number: int, width: int) -> list[bytes]:
         """The first ``width`` entries of a bundle."""
         raw, entries, at = self._tile("entries", number, width), [], 0
@@ -120,11 +125,14 @@ def verify_live(
     """Every entry of the checkpoint that the log shows. Raises ``LogUnreadable``, and ``CheckpointRefused`` for a malformed key."""
     findings, held = findings or Findings(), held or Held()
     shower = Shower([NoteVerifier(vkey) for vkey in vkeys], policy, findings)
-    shown = shower.keep(log.checkpoint(), outside="that the log shows" if policy else None)
+    shown = shower.keep(log.checkpoint())
     if shown is None:
         return findings
+    if policy is not None and (cosigned := log.cosigned()):
+        shower.keep(cosigned)
     for name, note in held.notes:
         shower.keep(note, outside=name)
+    shower.quorum()
     walk = Walk(CHUNK_LEVEL, shower.roots, held.claims, lambda level: level % TILE_LEVEL == 0)
     told_s = time.monotonic()
     for start in range(0, shown.size, walk.chunk_entries):
