@@ -278,7 +278,10 @@ def judge_link(request: RequestFact | None, now: datetime) -> Verdict:
 
 
 def first_refusal(*verdicts: Verdict) -> Verdict:
-    return next((verdict for verdict in verdicts if not verdict.allowed), ALLOWED)
+    for verdict in verdicts:
+        if not verdict.allowed:
+            return verdict
+    return ALLOWED
 
 
 def _open_link(request: RequestFact, now: datetime) -> Refused | None:

@@ -6,7 +6,7 @@ Shared by who fetches one paper and who fetches all papers of a ticket in one ar
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -55,7 +55,7 @@ Codes = Callable[[str], str]
 @dataclass(frozen=True, slots=True)
 class Release:
     """``place`` is None when the ticket does not name the paper, its key is gone or not its own: the batch refuses then, on record.
-    ``look_again`` asks whether a copy that did not open is damaged. ``others`` are the trails of those whom the paper names beside its holder. ``code_id`` is set for a copy that prints a code. ``size`` (bytes)
+    ``use`` and ``row`` name the use of the ticket and the version; ``look_again`` asks whether a copy that did not open is damaged. ``others`` are the trails of those whom the paper names beside its holder. ``code_id`` is set for a copy that prints a code. ``size`` (bytes)
     is of the whole answer that it is part of: it says when an outcome is due.
     """
 
@@ -73,14 +73,12 @@ class Release:
     manner: str = ORIGINAL
     redaction: Redaction | None = None
     code_id: str | None = None
+    use: str = field(init=False)
+    row: str = field(init=False)
 
-    @property
-    def use(self) -> str:
-        return use_id(self.ticket.jti, self.document_id, self.version)
-
-    @property
-    def row(self) -> str:
-        return version_id(self.document_id, self.version)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "use", use_id(self.ticket.jti, self.document_id, self.version))
+        object.__setattr__(self, "row", version_id(self.document_id, self.version))
 
     def delivery(self, settled: Settled[Verdict]) -> Delivery:
         """Raises ``RuntimeError`` where there is no paper: then nothing was released (a bug in a flow)."""
@@ -218,7 +216,8 @@ def release_needs(release: Release) -> list[Need]:
 
 def judge_release(release: Release, facts: Facts, now: datetime) -> Verdict:
     ticket, caller, place = release.ticket, release.caller, release.place
-    consent = facts.get(CONSENTS, ticket.consent_id)
+    consent, version = facts.get(CONSENTS, ticket.consent_id), facts.get(VERSIONS, release.row)
+    use = facts.get(USES, release.use)
     return first_refusal(
         ALLOWED if _named(ticket, release.document_id, release.version) else Refused("not_in_ticket"),
         judge_ticket_time(ticket.expires_at, now),
@@ -226,12 +225,12 @@ def judge_release(release: Release, facts: Facts, now: datetime) -> Verdict:
         judge_consent(consent, ticket.agency, now),
         judge_epoch(consent.epoch if consent else -1, ticket.consent_rev),
         judge_documents(facts.group(ITEMS, "consent_id", ticket.consent_id), {release.document_id}),
-        judge_version(facts.get(VERSIONS, release.row)),
+        judge_version(version),
         ALLOWED if place is not None else Refused("not_in_ticket"),
-        judge_people(facts.get(VERSIONS, release.row), place.subjects if place else ""),
+        judge_people(version, place.subjects if place else ""),
         release.redaction.judge(facts) if release.redaction else ALLOWED,
-        judge_proof(facts.get(USES, release.use), _shown(release)),
-        judge_use(facts.get(USES, release.use), caller.holder, now),
+        judge_proof(use, _shown(release)),
+        judge_use(use, caller.holder, now),
     )
 
 

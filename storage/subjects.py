@@ -97,6 +97,10 @@ async def subject_identity(reading: Reading, subject_ref: str) -> bytes | None:
     return await reading.raw.fetchval("SELECT identity FROM subject WHERE ref = $1", subject_ref)  # type: ignore[no-any-return]
 
 
+async def enrolled_at(reading: Reading, subject_ref: str) -> datetime | None:
+    return await reading.raw.fetchval("SELECT created_at FROM subject WHERE ref = $1", subject_ref)  # type: ignore[no-any-return]
+
+
 async def insert_subject(
     transaction: Transaction, *, subject_ref: str, nik_index: bytes, identity: bytes, now: datetime
 ) -> bool:

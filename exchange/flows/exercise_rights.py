@@ -51,11 +51,11 @@ from storage.errors import KeyMissing
 from storage.ids import new_id
 from storage.keyring import Keyring, seal_field
 from storage.ledger.facts import Facts, Need
-from storage.ledger.history import first_entry_at, selected
+from storage.ledger.history import selected
 from storage.ledger.log import Appender
 from storage.ledger.work import Event, Work, nothing
 from storage.rights import WITHDRAWALS
-from storage.subjects import subject_identity
+from storage.subjects import enrolled_at, subject_identity
 
 LOOKED_AT = 1_000  # entries that are opened for one page of a list that is filtered
 
@@ -148,7 +148,7 @@ async def own_trail(
             since=chosen.since,
             until=chosen.until,
         )
-        began_at = await first_entry_at(reading, trail)
+        began_at = await enrolled_at(reading, subject_ref)
         agencies = await all_agencies(reading)
         sealed = await subject_identity(reading, subject_ref)
     consents = [

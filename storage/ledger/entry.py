@@ -39,9 +39,7 @@ def canonical(event: Mapping[str, Any]) -> bytes:
 
 
 def _refuse_floats(members: Iterable[Any]) -> None:
-    for member in members:
-        if type(member) in _PLAIN:
-            continue
+    for member in [member for member in members if type(member) not in _PLAIN]:
         if isinstance(member, float):
             raise TypeError("an event holds no floating point numbers")
         if isinstance(member, Mapping):

@@ -14,6 +14,19 @@ from storage.ledger.work import Trail
 from storage.sealing import event_ad, unwrap
 
 
+# Each row leads to the one before it on the same trail: no index of all trails, whose every insertion would touch another page.
+_WALK = """
+WITH RECURSIVE walk AS (
+  SELECT a.* FROM subject_trail t JOIN audit_event a ON a.idx = t.last_idx WHERE t.id = $1 AND a.subject_ref = $1
+  UNION ALL
+  SELECT a.* FROM walk w JOIN audit_event a ON a.idx = w.prev_idx
+  WHERE a.subject_ref = $1 AND ($2::timestamptz IS NULL OR a.at >= $2)
+) SELECT idx, item_id, part, subject_ref, subject_seq, at, body FROM walk
+"""
+CLOCK_SLACK = timedelta(seconds=5)
+"""The ledger's order is not quite that of its clock, which may go back so far."""
+
+
 async def events_of(
     reading: Reading,
     trail: Trail,
@@ -24,17 +37,17 @@ async def events_of(
     until: datetime | None = None,
 ) -> list[tuple[int, dict[str, Any]]]:
     """(index, body), newest first, from ``since`` on and before ``until``; ``before`` is the lowest ``subject_seq`` already seen.
-    Raises ``SealBroken``.
+    What is newer than that is walked over (5 us an entry). Raises ``SealBroken``.
     """
     rows = await reading.raw.fetch(
-        "SELECT idx, item_id, part, body FROM audit_event "
-        "WHERE subject_ref = $1 AND ($2::bigint IS NULL OR subject_seq < $2) AND ($4::timestamptz IS NULL OR at >= $4) "
-        "AND ($5::timestamptz IS NULL OR at < $5) ORDER BY subject_seq DESC LIMIT $3",
+        f"{_WALK} WHERE ($3::bigint IS NULL OR subject_seq < $3) AND ($4::timestamptz IS NULL OR at >= $4) "
+        "AND ($5::timestamptz IS NULL OR at < $5) LIMIT $6",
         trail.subject_ref,
+        since and since - CLOCK_SLACK,
         before,
-        limit,
         since,
         until,
+        limit,
     )
     return [(row["idx"], json.loads(opened(trail, row)[1])) for row in rows]
 
@@ -51,17 +64,38 @@ async def rows_between(
     """Rows of citizens' entries of a time, still sealed, by index above ``after``; of everybody or of one citizen. The ledger's order
     is not quite that of its clock (it may go back 5 s): both ends are widened by that.
     """
-    slack = timedelta(seconds=5)
-    found: list[Any] = await reading.raw.fetch(
-        "SELECT idx, item_id, part, subject_ref, body FROM audit_event WHERE idx > $1 AND at BETWEEN $2 AND $3 "
-        "AND subject_ref <> 'site' AND ($5::text IS NULL OR subject_ref = $5) ORDER BY idx LIMIT $4",
+    from_at, to_at = from_at - CLOCK_SLACK, to_at + CLOCK_SLACK
+    found: list[Any]
+    if subject_ref is not None:
+        found = await reading.raw.fetch(
+            f"{_WALK} WHERE idx > $3 AND at BETWEEN $4 AND $5", subject_ref, from_at - CLOCK_SLACK, after, from_at, to_at
+        )
+        return found[::-1][:limit]
+    found = await reading.raw.fetch(
+        "SELECT idx, item_id, part, subject_ref, body FROM audit_event WHERE idx > $1 AND idx >= $2 AND at BETWEEN $3 AND $4 "
+        "AND subject_ref <> 'site' ORDER BY idx LIMIT $5",
         after,
-        from_at - slack,
-        to_at + slack,
+        await _first_index_at(reading, from_at - CLOCK_SLACK),
+        from_at,
+        to_at,
         limit,
-        subject_ref,
     )
     return found
+
+
+async def _first_index_at(reading: Reading, moment: datetime) -> int:
+    """Entries below it are older than ``moment`` (but for the clock's 5 s), found in one look for each bit of the log's size."""
+    low, high = 0, int(await reading.raw.fetchval("SELECT size FROM log_head WHERE id = 1"))
+    while low < high:
+        middle = (low + high) // 2
+        row = await reading.raw.fetchrow(
+            "SELECT idx, at FROM audit_event WHERE idx >= $1 AND idx < $2 ORDER BY idx LIMIT 1", middle, high
+        )
+        if row is not None and row["at"] < moment:
+            low = row["idx"] + 1
+        else:
+            high = middle
+    return low
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +132,6 @@ async def selected(
         if len(events) < limit:
             return Selected(found, None)
     return Selected(found, before)
-
-
-async def first_entry_at(reading: Reading, trail: Trail) -> datetime | None:
-    """When this citizen's list begins."""
-    return await reading.raw.fetchval(  # type: ignore[no-any-return]
-        "SELECT at FROM audit_event WHERE subject_ref = $1 ORDER BY subject_seq LIMIT 1", trail.subject_ref
-    )
 
 
 def opened(trail: Trail, row: Any) -> tuple[bytes, bytes]:

@@ -42,19 +42,20 @@ class LogNode(SQLModel, table=True):
 
 class AuditEvent(SQLModel, table=True):
     """``body`` is salt and JCS(event), sealed under the subject's trail key. ``subject_ref`` is a random
-    reference or ``site``. ``(item_id, part)`` is how an unknown commit is looked up.
+    reference or ``site``. ``prev_idx`` is the entry before it on the same trail. ``(item_id, part)`` is how an unknown commit is
+    looked up; ids begin with a time, so that its index grows at one end.
     """
 
     __tablename__ = "audit_event"
     __table_args__ = (
         sa.Index("uq_audit_event_item", "item_id", "part", unique=True),
-        sa.Index("ix_audit_event_subject", "subject_ref", "subject_seq"),
     )
     idx: int = Field(primary_key=True, sa_type=sa.BigInteger, sa_column_kwargs={"autoincrement": False})
     item_id: str = Field(sa_type=sa.Text)
     part: int = Field(sa_type=sa.SmallInteger)
     subject_ref: str = Field(sa_type=sa.Text)
     subject_seq: int = Field(sa_type=sa.BigInteger)
+    prev_idx: int | None = Field(sa_type=sa.BigInteger)
     at: datetime = Field(sa_type=sa.DateTime(timezone=True))
     body: bytes
 
@@ -69,10 +70,11 @@ class LogCheckpoint(SQLModel, table=True):
 
 @dataclass(frozen=True, slots=True)
 class SubjectTrail:
-    """The dense counter of one citizen's entries; ``id`` is the subject reference or ``site``."""
+    """The dense counter of one citizen's entries, and the newest of them; ``id`` is the subject reference or ``site``."""
 
     id: str
     seq: int
+    last_idx: int | None
 
 
 SUBJECT_TRAILS = FactTable(SubjectTrail, "subject_trail")
