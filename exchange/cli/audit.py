@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 import typer
@@ -55,7 +56,7 @@ def verify(
     as_json: bool = typer.Option(False, "--json", help="For programs."),
 ) -> None:
     """Recompute the whole log from the database, a live log or what an export holds. Exit code 0 whole, 3 not whole, 1 unreadable."""
-    files = [
+    files: list[tuple[str, list[Any]]] = [
         ("--checkpoint", checkpoint), ("--policy", [policy]), ("--url", [url]), ("--export", export), ("--receipt", receipt),
         ("--jwks", [jwks]), ("--key-use", [key_use]), ("--key-names", [key_names]),
     ]  # fmt: skip

@@ -62,7 +62,9 @@ class FactTable(Generic[R]):
         self._names = ", ".join(column for column, *_ in self._columns)
         # A frozen dataclass sets each field by a call (0.2 us). What is read for a batch is made by a class of the same shape that
         # is not frozen, and then is what it says: 0.04 us a field.
-        self._open = dataclasses.make_dataclass(f"Open{row.__name__}", [c for c, *_ in self._columns], slots=True)
+        self._open = dataclasses.make_dataclass(
+            f"Open{row.__name__}", [c for c, *_ in self._columns], slots=True
+        )
         self.table = sa.Table(
             name,
             SQLModel.metadata,

@@ -13,7 +13,6 @@ from storage.ledger.entry import SALT_BYTES
 from storage.ledger.work import Trail
 from storage.sealing import event_ad, unwrap
 
-
 # Each row leads to the one before it on the same trail: no index of all trails, whose every insertion would touch another page.
 _WALK = """
 WITH RECURSIVE walk AS (
@@ -68,7 +67,12 @@ async def rows_between(
     found: list[Any]
     if subject_ref is not None:
         found = await reading.raw.fetch(
-            f"{_WALK} WHERE idx > $3 AND at BETWEEN $4 AND $5", subject_ref, from_at - CLOCK_SLACK, after, from_at, to_at
+            f"{_WALK} WHERE idx > $3 AND at BETWEEN $4 AND $5",
+            subject_ref,
+            from_at - CLOCK_SLACK,
+            after,
+            from_at,
+            to_at,
         )
         return found[::-1][:limit]
     found = await reading.raw.fetch(

@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import asyncpg
 
@@ -96,9 +96,7 @@ class Page:
         salt = next(self._salts)
         self._facts.put(SUBJECT_TRAILS, SubjectTrail(trail.subject_ref, seq, idx))
         sealed = wrap(trail.key, salt + body, event_ad(item_id, part))
-        return _Body(
-            idx, entry_bytes(salt, body), item_id, part, trail.subject_ref, seq, prev_idx, sealed
-        )
+        return _Body(idx, entry_bytes(salt, body), item_id, part, trail.subject_ref, seq, prev_idx, sealed)
 
     async def write(self, connection: asyncpg.Connection) -> None:
         """Changed facts, entries, bodies, subtrees and head in one statement."""

@@ -47,9 +47,7 @@ class AuditEvent(SQLModel, table=True):
     """
 
     __tablename__ = "audit_event"
-    __table_args__ = (
-        sa.Index("uq_audit_event_item", "item_id", "part", unique=True),
-    )
+    __table_args__ = (sa.Index("uq_audit_event_item", "item_id", "part", unique=True),)
     idx: int = Field(primary_key=True, sa_type=sa.BigInteger, sa_column_kwargs={"autoincrement": False})
     item_id: str = Field(sa_type=sa.Text)
     part: int = Field(sa_type=sa.SmallInteger)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -16,7 +17,7 @@ from storage.ledger.log import Appender
 from storage.ledger.merkle import Edge, leaf_hash
 from storage.ledger.publisher import Publisher, open_log
 from storage.ledger.work import Event, Trail, Work
-from storage.sealing import event_ad, unwrap
+from storage.sealing import event_ad, unwrap, wrap
 from tests.storage.ledger_world import YES
 
 SIGNER = NoteSigner("berkas.test/akses", bytes(range(32)))
@@ -27,10 +28,10 @@ TRAILS = {trail.subject_ref: trail for trail in [SITE, *CITIZENS]}
 TABLES = {
     "log_entry": ("idx", "entry"),
     "log_node": ("level", "idx", "hash"),
-    "audit_event": ("idx", "item_id", "part", "subject_ref", "subject_seq", "at", "body"),
+    "audit_event": ("idx", "item_id", "part", "subject_ref", "subject_seq", "prev_idx", "at", "body"),
     "log_head": ("id", "origin", "size", "root", "at"),
     "log_checkpoint": ("size", "root", "note", "created_at"),
-    "subject_trail": ("id", "seq"),
+    "subject_trail": ("id", "seq", "last_idx"),
 }
 KEYS = {
     "log_entry": 1,
@@ -85,6 +86,28 @@ async def made(database: Database, size: int, signed: set[int], rng: random.Rand
 Row = tuple[Any, ...]
 
 
+class Body(NamedTuple):
+    """A row of ``audit_event``."""
+
+    idx: int
+    item_id: str
+    part: int
+    subject_ref: str
+    subject_seq: int
+    prev_idx: int | None
+    at: datetime
+    body: bytes
+
+    def opened(self) -> tuple[bytes, bytes]:
+        """Salt and event: the tamperer has the keys."""
+        plain = unwrap(TRAILS[self.subject_ref].key, self.body, event_ad(self.item_id, self.part))
+        return plain[:SALT_BYTES], plain[SALT_BYTES:]
+
+    def sealing(self, salt: bytes, event: bytes) -> Body:
+        sealed = wrap(TRAILS[self.subject_ref].key, salt + event, event_ad(self.item_id, self.part))
+        return self._replace(body=sealed)
+
+
 @dataclass
 class Log:
     """Rows by key, as they stand; to change one is to change the dictionary and to ``put`` the whole."""
@@ -129,33 +152,22 @@ class Log:
         return [self.tables["log_entry"][index][1] for index in range(self.size)]
 
     @property
-    def bodies(self) -> list[Row | None]:
-        """Without their places."""
-        return [
-            row[1:] if (row := self.tables["audit_event"].get(index)) else None for index in range(self.size)
-        ]
+    def bodies(self) -> list[Body]:
+        return [Body(*self.tables["audit_event"][index]) for index in range(self.size)]
 
     @property
     def notes(self) -> dict[int, str]:
         return {size: row[2] for size, row in self.tables["log_checkpoint"].items()}
 
-    def opened(self, index: int) -> tuple[bytes, bytes]:
-        """Salt and event: the tamperer has the keys."""
-        _, item_id, part, subject_ref, _, _, body = self.tables["audit_event"][index]
-        plain = unwrap(TRAILS[subject_ref].key, body, event_ad(item_id, part))
-        return plain[:SALT_BYTES], plain[SALT_BYTES:]
-
-    def write(self, entries: list[bytes], bodies: list[Row | None]) -> None:
+    def write(self, entries: list[bytes], bodies: list[Body]) -> None:
         """These instead, in this order; the subtrees and the head stay as they were."""
         self.tables["log_entry"] = {index: (index, entry) for index, entry in enumerate(entries)}
-        self.tables["audit_event"] = {
-            index: (index, *body) for index, body in enumerate(bodies) if body is not None
-        }
+        self.tables["audit_event"] = {index: body._replace(idx=index) for index, body in enumerate(bodies)}
 
     def rehash(self, size: int | None = None) -> None:
         """Subtrees and head anew."""
         size = len(self.tables["log_entry"]) if size is None else size
-        edge, nodes = Edge(), {}
+        edge, nodes = Edge(), dict[Any, Row]()
         for index in range(size):
             nodes |= {
                 (level, place): (level, place, value)
@@ -182,13 +194,16 @@ class Log:
         }
 
     def recount(self) -> None:
-        """The numbers of each citizen anew, and the last one that was given out; the bodies still say the old ones."""
-        last: dict[str, int] = {}
+        """The numbers of each citizen anew, the way from each entry to the one before, and the last of both; the bodies still say the old
+        numbers.
+        """
+        last: dict[str, tuple[int, int | None]] = {}
         for index in sorted(self.tables["audit_event"]):
-            _, item_id, part, ref, _, at, body = self.tables["audit_event"][index]
-            last[ref] = last.get(ref, 0) + 1
-            self.tables["audit_event"][index] = (index, item_id, part, ref, last[ref], at, body)
-        self.tables["subject_trail"] = {ref: (ref, seq) for ref, seq in last.items()}
+            body = Body(*self.tables["audit_event"][index])
+            seq, before = last.get(body.subject_ref, (0, None))
+            last[body.subject_ref] = (seq + 1, index)
+            self.tables["audit_event"][index] = body._replace(subject_seq=seq + 1, prev_idx=before)
+        self.tables["subject_trail"] = {ref: (ref, *its) for ref, its in last.items()}
 
 
 def _key(table: str, row: Row) -> Any:

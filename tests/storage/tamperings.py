@@ -9,8 +9,7 @@ from collections.abc import Callable
 from storage.ledger.checkpoint import NoteSigner
 from storage.ledger.entry import canonical, entry_bytes
 from storage.ledger.merkle import EMPTY_ROOT
-from storage.sealing import event_ad, wrap
-from tests.storage.kept_log import SIGNER, TRAILS, Log
+from tests.storage.kept_log import SIGNER, TRAILS, Body, Log
 
 STRANGER = NoteSigner(SIGNER.origin, b"\x07" * 32)
 Kind = Callable[[Log, range, random.Random], None]
@@ -41,33 +40,27 @@ def edit_entry(log: Log, places: range, rng: random.Random) -> None:
 def edit_body(log: Log, places: range, rng: random.Random) -> None:
     """Sealed anew with the citizen's key, spoilt, another's, away, or what stands beside it."""
     place, bodies = rng.choice(places), log.tables["audit_event"]
-    index, item_id, part, ref, seq, at, body = bodies[place]
-    way = rng.randrange(6)
+    row = Body(*bodies[place])
+    way = rng.randrange(7)
     if way == 0:
-        salt, event = log.opened(place)
-        forged = canonical(json.loads(event) | {"actor": "officer:2"})
-        bodies[place] = (
-            index,
-            item_id,
-            part,
-            ref,
-            seq,
-            at,
-            wrap(TRAILS[ref].key, salt + forged, event_ad(item_id, part)),
-        )
+        salt, event = row.opened()
+        bodies[place] = row.sealing(salt, canonical(json.loads(event) | {"actor": "officer:2"}))
     elif way == 1:
-        spoilt = bytearray(body)
+        spoilt = bytearray(row.body)
         spoilt[rng.randrange(len(spoilt))] ^= 1
-        bodies[place] = (index, item_id, part, ref, seq, at, bytes(spoilt))
+        bodies[place] = row._replace(body=bytes(spoilt))
     elif way == 2:
-        other = rng.choice([one for one in TRAILS if one != ref])
-        bodies[place] = (index, item_id, part, other, seq, at, body)
+        bodies[place] = row._replace(
+            subject_ref=rng.choice([one for one in TRAILS if one != row.subject_ref])
+        )
     elif way == 3:
         del bodies[place]
     elif way == 4:
-        bodies[place] = (index, item_id, part, ref, seq + rng.choice([-1, 1, 5]), at, body)
+        bodies[place] = row._replace(subject_seq=row.subject_seq + rng.choice([-1, 1, 5]))
+    elif way == 5:
+        bodies[place] = row._replace(prev_idx=None if row.prev_idx else place)
     else:
-        bodies[place] = (index, item_id, part, ref, seq, at.replace(year=at.year - 1), body)
+        bodies[place] = row._replace(at=row.at.replace(year=row.at.year - 1))
 
 
 def delete(log: Log, places: range, rng: random.Random) -> None:
@@ -106,9 +99,7 @@ def duplicate(log: Log, places: range, rng: random.Random) -> None:
     """One stands twice: written over another, or pushed in."""
     entries, bodies = log.entries, log.bodies
     source, place = rng.sample(places, 2)
-    body = bodies[source]
-    assert body is not None
-    copied = (f"i_{rng.getrandbits(60):x}", *body[1:])
+    copied = bodies[source]._replace(item_id=f"i_{rng.getrandbits(60):x}")
     if rng.random() < 0.5:
         entries[place], bodies[place] = entries[source], copied
     else:
@@ -124,7 +115,7 @@ def insert(log: Log, places: range, rng: random.Random) -> None:
     entry = entry_bytes(salt, event)
     ref, item_id = rng.choice(list(TRAILS)), f"i_{rng.getrandbits(60):x}"
     at = log.tables["log_head"][1][4]
-    body = (item_id, 0, ref, 1, at, wrap(TRAILS[ref].key, salt + event, event_ad(item_id, 0)))
+    body = Body(0, item_id, 0, ref, 1, None, at, b"").sealing(salt, event)
     where = rng.random()
     if where < 0.15:
         log.tables["log_entry"][log.size] = (log.size, entry)
@@ -157,19 +148,9 @@ def fork(log: Log, places: range, rng: random.Random) -> None:
     place = rng.choice(places)
     entries, bodies = log.entries, log.bodies
     for index in range(place, log.size):
-        body = bodies[index]
-        assert body is not None
-        item_id, part, ref, seq, at, _ = body
-        salt, event = rng.randbytes(32), log.opened(index)[1]
+        salt, event = rng.randbytes(32), bodies[index].opened()[1]
         entries[index] = entry_bytes(salt, event)
-        bodies[index] = (
-            item_id,
-            part,
-            ref,
-            seq,
-            at,
-            wrap(TRAILS[ref].key, salt + event, event_ad(item_id, part)),
-        )
+        bodies[index] = bodies[index].sealing(salt, event)
     log.write(entries, bodies)
     log.rehash()
     if rng.random() < 0.5:

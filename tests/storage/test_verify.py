@@ -107,7 +107,7 @@ async def test_a_log_cut_short_needs_a_checkpoint_from_outside(
     await _tampered(
         database_url, postgres, "DELETE FROM log_entry WHERE idx >= 20",
         "DELETE FROM log_node WHERE (idx + 1) << level > 20", "DELETE FROM log_checkpoint WHERE size > 20",
-        "DELETE FROM audit_event WHERE idx >= 20", "UPDATE subject_trail SET seq = 20",
+        "DELETE FROM audit_event WHERE idx >= 20", "UPDATE subject_trail SET seq = 20, last_idx = 19",
         f"UPDATE log_head SET size = 20, root = '\\x{bytes(root).hex()}'",
     )  # fmt: skip
     assert (await verify(log, vkeys=[SIGNER.vkey()])).problems == []

@@ -20,12 +20,13 @@ from storage.ledger.verify.findings import Fault, Findings
 
 CITIZENS_AT_ONCE = 5_000
 
-_NUMBERS = "SELECT idx, subject_ref, subject_seq FROM audit_event WHERE idx >= $1 AND idx < $2 ORDER BY idx"
-_SEALED = "SELECT idx, subject_ref, subject_seq, item_id, part, at, body FROM audit_event WHERE idx >= $1 AND idx < $2 ORDER BY idx"
-# One statement for both sides: the log may be growing.
+_NUMBERS = "SELECT idx, subject_ref, subject_seq, prev_idx FROM audit_event WHERE idx >= $1 AND idx < $2 ORDER BY idx"
+_SEALED = "SELECT idx, subject_ref, subject_seq, prev_idx, item_id, part, at, body FROM audit_event WHERE idx >= $1 AND idx < $2 ORDER BY idx"
+# One statement for both sides: the log may have grown since the walk, and what came behind it is counted in.
 _LAST = """
-SELECT t.id, t.seq, (SELECT max(subject_seq) FROM audit_event WHERE subject_ref = t.id) AS last
-FROM subject_trail t WHERE t.id > $1 ORDER BY t.id LIMIT $2
+SELECT t.id, t.seq, t.last_idx, fresh.number, fresh.idx FROM subject_trail t LEFT JOIN (
+  SELECT subject_ref, count(*) AS number, max(idx) AS idx FROM audit_event WHERE idx >= $3 GROUP BY 1
+) fresh ON fresh.subject_ref = t.id WHERE t.id > $1 ORDER BY t.id LIMIT $2
 """
 
 
@@ -62,9 +63,14 @@ class Bodies:
         )
 
     def _numbers(self, rows: Sequence[Any]) -> Fault | None:
+        """Also the way from each entry to the one before it, by which a citizen's list is found."""
         first = None
         for row in rows:
-            fault = self._counters.take(row["idx"], row["subject_ref"], row["subject_seq"])
+            index, subject = row["idx"], row["subject_ref"]
+            before = self._counters.last(subject)[0]
+            fault = self._counters.take(index, subject, row["subject_seq"])
+            if fault is None and row["prev_idx"] != before:
+                fault = Fault(index, index, "does not lead to the entry before it in the list of its citizen")
             first = first or fault
         return first
 
@@ -91,21 +97,29 @@ class Bodies:
             self._findings.bodies_opened += 1
         return None
 
-    async def conclude(self, database: Readable) -> None:
-        """The last number of each citizen: without this the newest entries of a list could be hidden."""
-        after = ""
+    async def conclude(self, database: Readable, size: int) -> None:
+        """The newest entry of each citizen: without this the end of a list could be hidden."""
+        after, unseen = "", self._counters.subjects()
         while True:
             async with database.transaction() as reading:
-                rows = await reading.raw.fetch(_LAST, after, CITIZENS_AT_ONCE)
+                rows = await reading.raw.fetch(_LAST, after, CITIZENS_AT_ONCE, size)
             for row in rows:
-                if row["last"] != row["seq"]:
+                unseen.discard(row["id"])
+                index, number = self._counters.last(row["id"])
+                if row["number"]:
+                    index, number = row["idx"], number + row["number"]
+                if (row["last_idx"], row["seq"]) != (index, number):
                     self._findings.problems.append(
-                        f"a citizen's list ends at number {row['last'] or 0}, {row['seq']} were given out"
+                        f"a citizen's list ends at number {number}, entry {index}; {row['seq']} were given out, the last for entry {row['last_idx']}"
                     )
                     return
             if len(rows) < CITIZENS_AT_ONCE:
-                return
+                break
             after = rows[-1]["id"]
+        if unseen:
+            self._findings.problems.append(
+                f"the lists of {len(unseen)} citizens have no end: nothing says how many numbers were given out"
+            )
 
 
 def _beside(body: bytes) -> tuple[object, object, object]:

@@ -9,20 +9,21 @@ class Counters:
     """Takes the entries' numbers in the log's order. Whose list it is stays unsaid: the places in the log name it well enough."""
 
     def __init__(self) -> None:
-        self._last: dict[str, tuple[int, int]] = {}
+        self._last: dict[str, tuple[int | None, int]] = {}
 
     def take(self, index: int, subject: str, number: int) -> Fault | None:
         """The fault, where ``number`` does not follow on the one before of this citizen."""
-        before, last = self._last.get(subject, (-1, 0))
+        before, last = self.last(subject)
         self._last[subject] = (index, number)
         if number == last + 1:
             return None
         if number <= last:
             return Fault(index, index, f"number {number} in the list of its citizen, after number {last}")
-        since = f"after entry {before}" if before >= 0 else "before it"
+        first = 0 if before is None else before + 1
+        since = "at its beginning" if before is None else f"after entry {before}"
         hidden = f"number {last + 1}" if number == last + 2 else f"numbers {last + 1} to {number - 1}"
         return Fault(
-            before + 1,
+            first,
             index,
             f"{hidden} in the list of one citizen, {since}, cannot be seen: hidden or taken away",
         )
@@ -30,3 +31,10 @@ class Counters:
     def begin(self, subject: str, index: int, last: int) -> None:
         """A list that is shown from a later number on: ``last`` is the one before, somewhere before ``index``."""
         self._last[subject] = (index - 1, last)
+
+    def last(self, subject: str) -> tuple[int | None, int]:
+        """(place in the log, number) of the citizen's newest entry so far; (None, 0) before the first."""
+        return self._last.get(subject, (None, 0))
+
+    def subjects(self) -> set[str]:
+        return set(self._last)

@@ -75,7 +75,7 @@ async def verify(
     async with database.transaction() as reading:
         findings.problems += [f"{row[0]} exist behind the head" for row in await reading.raw.fetch(_BEHIND)]
     if whole:
-        await bodies.conclude(database)
+        await bodies.conclude(database, head["size"])
     return findings
 
 

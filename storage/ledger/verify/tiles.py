@@ -62,7 +62,8 @@ class LiveLog:
 
     def entries(self, number: int, width: int) -> list[bytes]:
         """The first ``width`` entries of a bundle."""
-        raw, entries, at = self._tile("entries", number, width), [], 0
+        raw, at = self._tile("entries", number, width), 0
+        entries: list[bytes] = []
         while at < len(raw) and len(entries) < width:
             length = int.from_bytes(raw[at : at + _LENGTH_BYTES], "big")
             at += _LENGTH_BYTES + length
