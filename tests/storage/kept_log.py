@@ -13,9 +13,11 @@ import asyncpg
 from storage.database import Database
 from storage.ledger.checkpoint import NoteSigner
 from storage.ledger.entry import SALT_BYTES
+from storage.ledger.facts import Need
 from storage.ledger.log import Appender
 from storage.ledger.merkle import Edge, leaf_hash
 from storage.ledger.publisher import Publisher, open_log
+from storage.ledger.tables import SUBJECT_TRAILS
 from storage.ledger.work import Event, Trail, Work
 from storage.sealing import event_ad, unwrap, wrap
 from tests.storage.ledger_world import YES
@@ -56,7 +58,7 @@ def act(number: int, *trails: Trail) -> Work[Any]:
         kind="release",
         caller="",
         trail=trails[0],
-        load=[],
+        load=[Need(SUBJECT_TRAILS, trail.subject_ref) for trail in trails],
         judge=lambda _facts, _now: YES,
         events=lambda _facts, _now, _verdict: [
             Event("release", trail, "officer:1", {"n": number}) for trail in trails

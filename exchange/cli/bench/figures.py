@@ -36,6 +36,8 @@ class Scale:
     verdicts: int = 200
     imports: int = 400
     fsck_versions: int = 100_000
+    verify_entries: int = 1_000_000
+    receipts: int = 5_000
     fsck_deep_bytes: int = 1_000 * BYTES_PER_MB
     entries: Mapping[int, int] | None = None  # waiting callers -> durable entries
 
@@ -92,6 +94,7 @@ BARS = (
     Bar("fsck.seconds", 120, at_most=True),
     Bar("fsck_deep.mb_per_s", 100, at_most=False),
     Bar("readiness.p95_ms", 20, at_most=True),
+    Bar("verify.seconds_per_million", 60, at_most=True),
     Bar("ledger.c32.entries_per_s", 5_000, at_most=False),
 )
 
