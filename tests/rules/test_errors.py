@@ -27,6 +27,7 @@ NOT_IN_THE_TABLE = {
     "SettingsRefused": "settings are read at start",
     "PolicyRefused": "policies are read at start and by verifiers",
     "CheckpointRefused": "checkpoints are opened by verify",
+    "ProofRefused": "proof files are read by verify and by tests",
     "RecordRefused": "records are read without the service by verify",
     "PlaceRefused": "caught where a receipt is judged by verify",
     "PackageRefused": "files are read by verify, a program of its own",
