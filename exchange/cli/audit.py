@@ -107,7 +107,8 @@ def reopen(checkpoint: Path = _NEWEST) -> None:
 
 async def open_anew(settings: Settings, note: str) -> str:
     """The verifier key under the new name. Raises ``SettingsRefused`` and ``NotReopened``."""
-    database = Database(settings.database_url.get_secret_value() if settings.database_url else "")
+    owner = settings.migration_database_url or settings.database_url
+    database = Database(owner.get_secret_value() if owner else "")
     try:
         vkeys = await turn_keys.known_log_vkeys(database)
         one = await reopen_log.reopened(database, note, vkeys)

@@ -64,8 +64,8 @@ async def reopenings(reading: Reading) -> list[Reopening]:
 
 
 async def reopen(database: Database, note: str, verifiers: Sequence[NoteVerifier]) -> Reopening:
-    """``note`` is the newest checkpoint that was published, kept outside; ``verifiers`` are the log's own keys. Raises ``NotReopened``
-    and ``CheckpointRefused``.
+    """``note`` is the newest checkpoint that was published, kept outside; ``verifiers`` are the log's own keys; ``database`` is opened by
+    the owner, the application may not name a log. Raises ``NotReopened`` and ``CheckpointRefused``.
     """
     published = open_note(note, verifiers)
     for _ in range(PATIENCE_TRIES):
@@ -79,6 +79,13 @@ async def reopen(database: Database, note: str, verifiers: Sequence[NoteVerifier
 
 
 async def _reopened(database: Database, note: str, published: Checkpoint) -> Reopening:
+    try:
+        return await _renamed(database, note, published)
+    except asyncpg.InsufficientPrivilegeError:
+        raise NotReopened("only the database's owner may: BERKAS_MIGRATION_DATABASE_URL") from None
+
+
+async def _renamed(database: Database, note: str, published: Checkpoint) -> Reopening:
     async with database.transaction() as transaction:
         raw = transaction.raw
         # The one writer beside the appender: nothing else may run, and the lock makes sure of one at a time.

@@ -76,3 +76,19 @@ class SubjectTrail:
 
 
 SUBJECT_TRAILS = FactTable(SubjectTrail, "subject_trail")
+
+
+@dataclass(frozen=True, slots=True)
+class TrailErasure:
+    """The order to erase a citizen's trail (``id``), never changed: its ``entries`` first entries go, as entry ``item_id`` on the site's
+    trail says; ``basis`` is the law. The database deletes a body only where it finds both.
+    """
+
+    id: str
+    item_id: str
+    basis: str
+    entries: int
+    ordered_at: datetime
+
+
+TRAIL_ERASURES = FactTable(TrailErasure, "trail_erasure")

@@ -90,7 +90,8 @@ def site(
         time.sleep(0.05)
     asyncio.run(_value(postgres.superuser, f"CREATE DATABASE {name}_b TEMPLATE {name}"))
     live.runs("agency", "add", "POLRI", "6472", "Polresta Samarinda")
-    yield live, Site(postgres.at(postgres.app, f"{name}_b"), environment)
+    owner = {"BERKAS_MIGRATION_DATABASE_URL": postgres.at(postgres.owner, f"{name}_b")}
+    yield live, Site(postgres.at(postgres.app, f"{name}_b"), environment | owner)
     databases.drop(f"{name}_b")
 
 

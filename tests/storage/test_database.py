@@ -101,21 +101,6 @@ async def test_connection_settings_hold(database: Database) -> None:
             assert await transaction.raw.fetchval("SELECT current_setting($1)", name) == expected
 
 
-async def test_the_application_cannot_change_the_log(database: Database) -> None:
-    """A56: the role has no right to update or delete, and triggers refuse it to everybody."""
-    for statement in (
-        "UPDATE log_entry SET entry = ''",
-        "DELETE FROM log_entry",
-        "TRUNCATE log_entry",
-        "UPDATE audit_event SET body = ''",
-        "DELETE FROM log_node",
-        "DELETE FROM log_head",
-    ):
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            async with database.transaction() as transaction:
-                await transaction.raw.execute(statement)
-
-
 @pytest.mark.parametrize("url", ["mysql://x/y", "sqlite:///x", ""])
 def test_other_databases_are_refused(url: str) -> None:
     with pytest.raises(ValueError, match="postgresql"):

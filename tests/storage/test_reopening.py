@@ -57,7 +57,7 @@ async def _alone(url: str) -> None:
 
 @dataclass
 class Restored:
-    """The database of the older night, and the checkpoints that somebody outside has."""
+    """The database of the older night, opened by its owner, and the checkpoints that somebody outside has."""
 
     url: str
     database: Database
@@ -89,7 +89,7 @@ async def restored(
     await superuser.close()
     newest = await _grow(database_url, LIVE_ENTRIES, OLD)
     url = postgres.at(postgres.app, copy)
-    database = Database(url)
+    database = Database(postgres.at(postgres.owner, copy))
     yield Restored(url, database, at_backup, newest)
     await database.close()
     databases.drop(copy)
@@ -182,3 +182,12 @@ async def test_a_scar_hides_no_more_than_it_admits(restored: Restored) -> None:
     await reopen(restored.database, between, OURS)
     findings = await restored.checked(restored.newest)
     assert "had 37 entries, its end admits 30" in findings.problems[0]
+
+
+async def test_only_the_owner_gives_a_log_a_new_name(restored: Restored) -> None:
+    """Wrong version: whoever serves may name the log anew, and with that hide what it lost."""
+    application = Database(restored.url)
+    with pytest.raises(NotReopened, match="owner"):
+        await reopen(application, restored.newest, OURS)
+    await application.close()
+    assert await restored.origin() == OLD.origin
