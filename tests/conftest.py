@@ -210,7 +210,7 @@ def what_runs() -> list[str]:
         ),
         f"malware scanner: one of our own; {_leg('clamd', clamd_binary(), 'apt-get install clamav-daemon')}",
         f"deploy/: {_leg('stack', nginx_here(), 'apt-get install nginx')}",
-        f"the log's verifiers: our own and {sumdb_leg()}",
+        f"the log's verifiers: our own; {sumdb_leg()}",
         f"load: our own client{f' and wrk ({wrk})' if wrk else '; the bench under wrk is left out'}",
     ]
 

@@ -6,10 +6,14 @@ published checkpoint is answered like what does not exist.
 
 from __future__ import annotations
 
+import logging
+
 from storage.database import Database
-from storage.errors import TileNotPublished
+from storage.errors import NodeMissing, TileNotPublished
 from storage.ledger.published import published
 from storage.ledger.tiles import read_tile, tile_at
+
+_log = logging.getLogger("berkas.ledger")
 
 
 async def tile(database: Database, path: str, *, at_once: bool) -> bytes:
@@ -21,4 +25,8 @@ async def tile(database: Database, path: str, *, at_once: bool) -> bytes:
         public = await published(reading, at_once=at_once)
         if public is None or wanted.log_size > public.size:
             raise TileNotPublished
-        return await read_tile(reading, wanted)
+        try:
+            return await read_tile(reading, wanted)
+        except NodeMissing:
+            _log.error("the published log is not whole: run `berkas log verify`")
+            raise

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import subprocess
+import sys
 from collections.abc import Sequence
+from typing import Any
 
 import httpx
+import pytest
 
 from storage.ledger.checkpoint import note_of
 from storage.ledger.merkle import leaf_hash
 from storage.ledger.tiles import Tile
 from tests.conftest import PostgresServer
+from tests.rules.house import ROOT
 from tests.storage.bulk_log import grow, size_of, vector_entry
 from tests.storage.test_proofs import damaged
 from tests.world import World
@@ -38,7 +44,7 @@ async def _tile(world: World, path: str, **headers: str) -> httpx.Response:
     return await world.client.get(f"/log/tile/{path}", headers=headers)
 
 
-def _problem(answer: httpx.Response) -> dict[str, str]:
+def _problem(answer: httpx.Response) -> dict[str, Any]:
     """Without what differs from one request to the next."""
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["cache-control"] == "no-store, private"
@@ -131,6 +137,19 @@ async def test_one_address_for_one_tile(world: World) -> None:
         assert "tlog-tiles" in problem["detail"]
 
 
+async def test_the_readmes_check(world: World) -> None:
+    """The program that the README shows, run as a stranger would, over more than one tile; and once on a log in which one byte is another."""
+    await _published_below_live(world)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = readme.partition("test_public_log.py runs the next block -->\n```python\n")[2].partition("```")[0]
+    checking = [sys.executable, "-c", block, world.origin]
+    told = await asyncio.to_thread(subprocess.run, checking, capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stdout) == (0, f"{world.parts.log_origin} {PUBLISHED} whole\n"), told.stderr
+    checking[2] = block.replace("bundle[2 : 2 + length]", "bundle[2 : 1 + length] + b'x'")
+    told = await asyncio.to_thread(subprocess.run, checking, capture_output=True, text=True, check=False)
+    assert (told.returncode, "NOT WHOLE" in told.stdout) == (3, True)
+
+
 async def test_an_empty_log(world: World, database_url: str, postgres: PostgresServer) -> None:
     """Nothing is published yet: no checkpoint, no tile, not even an empty one."""
     await damaged(database_url, postgres, "TRUNCATE log_checkpoint")
@@ -140,12 +159,15 @@ async def test_an_empty_log(world: World, database_url: str, postgres: PostgresS
 
 
 async def test_a_tile_that_is_not_whole_is_not_served(
-    world: World, database_url: str, postgres: PostgresServer
+    world: World, database_url: str, postgres: PostgresServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A row of the log is gone. Wrong version: what is left of the tile, with a year's permission to keep it."""
+    """A row of the log is gone: whoever operates it is told. Wrong version: what is left of the tile, with a year's permission to keep it."""
     await _published_below_live(world)
     await damaged(database_url, postgres, "DELETE FROM log_entry WHERE idx = 100")
     await damaged(database_url, postgres, "DELETE FROM log_node WHERE level = 8 AND idx = 0")
     for path in ("0/000", "0/000.p/101", "entries/000", "1/000.p/1"):
         assert _problem(await _tile(world, path))["code"] == "BK-9001", path
+        told = [record.levelname for record in caplog.records if "log is not whole" in record.getMessage()]
+        assert told == ["ERROR"], path
+        caplog.clear()
     assert (await _tile(world, "0/000.p/100")).status_code == 200

@@ -140,6 +140,7 @@ VALUES = {
     "subject_ref": "sbj_01JD0000000000000000000000",
     "agency_id": "DPMPTSP@6472",
     "version": "1",
+    "path": "0/0",
 }
 METHODS = {"get", "put", "post", "delete", "patch", "head", "options", "trace"}
 
@@ -247,9 +248,9 @@ def test_nothing_hides_from_the_description(app: FastAPI) -> None:
 
 
 def _routed(routes: Iterable[Any]) -> set[str]:
-    """FastAPI keeps an included router whole (style.md, fact 3)."""
+    """FastAPI keeps an included router whole (style.md, fact 3), and describes a parameter that takes slashes like any other."""
     found: set[str] = set()
     for route in routes:
         inner = getattr(getattr(route, "original_router", None), "routes", None)
-        found |= _routed(inner) if inner else {route.path}
+        found |= _routed(inner) if inner else {route.path.replace(":path}", "}")}
     return found

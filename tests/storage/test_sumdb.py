@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +136,7 @@ async def test_a_wrong_tile_is_seen(
         return sumdb.error("tiles", Base=str(tmp_path), Size=size, Root=root, Indexes=[123])
 
     assert read() == ""
-    for path, change, told in (
+    changes: tuple[tuple[str, Callable[[bytes], bytes], str], ...] = (
         ("0/001", lambda tile: tile[:-32], "bad result slice"),
         ("0/002", lambda tile: tile[32:64] + tile[:32] + tile[64:], "inconsistent"),
         ("0/003.p/232", lambda tile: tile[:-32], "bad result slice"),
@@ -144,7 +144,8 @@ async def test_a_wrong_tile_is_seen(
         ("entries/001", lambda tile: tile[:-35], "too short"),
         ("entries/001", lambda tile: tile + tile[:35], "too long"),
         ("entries/003.p/232", lambda tile: tile[:2] + vector_entry(0) + tile[35:], "not that of its leaf"),
-    ):
+    )
+    for path, change, told in changes:
         whole = (tmp_path / "tile" / path).read_bytes()
         (tmp_path / "tile" / path).write_bytes(change(whole))
         assert told in read(), path
@@ -171,7 +172,8 @@ def test_one_address_for_one_tile(sumdb: Sumdb) -> None:
     taken = 0
     for path in (f"{level}/{number}{width}" for level in LEVELS for number in NUMBERS for width in WIDTHS):
         try:
-            ours = tile_at(path).path() == path
+            assert tile_at(path).path() == path
+            ours = True
         except TilePathRefused:
             ours = False
         assert ours == (sumdb.error("path", Path=f"tile/{path}") == ""), path

@@ -22,7 +22,7 @@ from storage.ledger.verify import verify
 from storage.ledger.verify.shown import Held
 from tests.conftest import PostgresServer
 from tests.rules.house import ROOT
-from tests.storage.kept_log import SIGNER, Log, made, tiles_of
+from tests.storage.kept_log import SIGNER, Keys, Log, made, tiles_of
 from tests.storage.shown_log import ShownLog, archive, archive_of
 from tests.storage.test_verify_tiles import Static
 
@@ -111,6 +111,34 @@ async def test_receipts_and_numbers_against_the_rows(database: Database, rows: a
     await log.put(rows, await Log.read(rows))
     await rows.execute("UPDATE subject_trail SET seq = seq + 1 WHERE id = 'site'")
     assert "were given out" in (await verify(database, vkeys=[SIGNER.vkey()])).problems[0]
+
+
+async def test_an_erasure_on_record_explains_bodies_that_are_gone(
+    database: Database, rows: asyncpg.Connection
+) -> None:
+    """A citizen's first entries are erased, the proofs hold. One body more that goes with them is named: the wrong version lets any body be
+    gone once anything was erased.
+    """
+    log = await Log.read(rows)
+    bodies = log.bodies
+    mine = [body for body in bodies if body.subject_ref == "sbj_1"]
+    order = next(body for body in bodies if body.subject_ref == "site").item_id
+    await rows.execute(
+        "INSERT INTO trail_erasure VALUES ('sbj_1', $1, 'L26', $2, now())", order, len(mine) - 1
+    )
+    await rows.execute("DELETE FROM audit_event WHERE subject_ref = 'sbj_1' AND subject_seq < $1", len(mine))
+    findings = await verify(database, vkeys=[SIGNER.vkey()], keyring=Keys())  # type: ignore[arg-type]
+    assert (findings.problems, findings.bodies_erased) == ([], len(mine) - 1)
+    await rows.execute("DELETE FROM audit_event WHERE subject_ref = 'sbj_1'")  # the last one was not ordered
+    assert (await verify(database, vkeys=[SIGNER.vkey()])).problems
+    await log.put(rows, await Log.read(rows))
+    middle = [body for body in bodies if body.subject_ref == "sbj_2"][1]
+    await rows.execute("DELETE FROM audit_event WHERE idx = $1", middle.idx)
+    assert (
+        "number 2 in the list of one citizen" in (await verify(database, vkeys=[SIGNER.vkey()])).problems[0]
+    )
+    await rows.execute("UPDATE trail_erasure SET item_id = 'i_never'")
+    assert "no erasure on record" in (await verify(database, vkeys=[SIGNER.vkey()])).problems[0]
 
 
 async def test_a_checkpoint_of_another_log_covers_nothing(

@@ -77,7 +77,7 @@ async def _written(connection: asyncpg.Connection, trails: Sequence[Trail], star
 
 
 async def _verified(parts: Parts, keyring: Keyring | None) -> Part:
-    vkeys = await turn_keys.known_log_vkeys(parts.database)
+    vkeys = list(await turn_keys.known_log_vkeys(parts.database))
     began_s, began_cpu_s = time.perf_counter(), time.process_time()
     findings = await verified(parts.database, vkeys=vkeys, keyring=keyring)
     seconds, cpu_s = time.perf_counter() - began_s, time.process_time() - began_cpu_s

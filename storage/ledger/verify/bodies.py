@@ -15,13 +15,18 @@ from storage.errors import KeyMissing, SealBroken
 from storage.keyring import Keyring
 from storage.ledger.entry import entry_bytes, timestamp
 from storage.ledger.history import opened
-from storage.ledger.verify.counters import Counters
+from storage.ledger.verify.counters import Counters, Erased
 from storage.ledger.verify.findings import Fault, Findings
 
 CITIZENS_AT_ONCE = 5_000
 
 _NUMBERS = "SELECT idx, subject_ref, subject_seq, prev_idx FROM audit_event WHERE idx >= $1 AND idx < $2 ORDER BY idx"
 _SEALED = "SELECT idx, subject_ref, subject_seq, prev_idx, item_id, part, at, body FROM audit_event WHERE idx >= $1 AND idx < $2 ORDER BY idx"
+# An order counts where the log has the entry that it names.
+_ORDERS = """
+SELECT o.id, o.entries FROM trail_erasure o
+WHERE EXISTS (SELECT FROM audit_event a JOIN log_entry e USING (idx) WHERE a.item_id = o.item_id AND a.subject_ref = 'site')
+"""
 # One statement for both sides: the log may have grown since the walk, and what came behind it is counted in.
 _LAST = """
 SELECT t.id, t.seq, t.last_idx, fresh.number, fresh.idx FROM subject_trail t LEFT JOIN (
@@ -42,6 +47,12 @@ class Bodies:
     def __init__(self, keyring: Keyring | None, findings: Findings) -> None:
         self._keyring, self._findings = keyring, findings
         self._counters = Counters()
+        self._erased = Erased()
+
+    async def open(self, database: Readable) -> None:
+        """Which trails were erased, on record."""
+        async with database.transaction() as reading:
+            self._erased.orders |= {row["id"]: row["entries"] for row in await reading.raw.fetch(_ORDERS)}
 
     async def read(self, reading: Reading, start: int, stop: int) -> Sequence[Any]:
         found: Sequence[Any] = await reading.raw.fetch(_SEALED if self._keyring else _NUMBERS, start, stop)
@@ -53,23 +64,29 @@ class Bodies:
         return [fault for fault in faults if fault is not None]
 
     def _gone(self, entries: Mapping[int, bytes], rows: Sequence[Any]) -> Fault | None:
+        """Whose a body was that is gone cannot be seen; so as many may be gone as erasures on record explain."""
         if len(rows) == len(entries):
             return None
-        gone = min(entries.keys() - {row["idx"] for row in rows}, default=None)
+        gone = entries.keys() - {row["idx"] for row in rows}
+        self._findings.bodies_erased += len(gone)
+        first = self._erased.gone(gone)
         return (
             None
-            if gone is None
-            else Fault(gone, gone, "its body is gone, and no erasure on record explains it")
+            if first is None
+            else Fault(first, first, "its body is gone, and no erasure on record explains it")
         )
 
     def _numbers(self, rows: Sequence[Any]) -> Fault | None:
         """Also the way from each entry to the one before it, by which a citizen's list is found."""
         first = None
         for row in rows:
-            index, subject = row["idx"], row["subject_ref"]
-            before = self._counters.last(subject)[0]
-            fault = self._counters.take(index, subject, row["subject_seq"])
-            if fault is None and row["prev_idx"] != before:
+            index, subject, number = row["idx"], row["subject_ref"], row["subject_seq"]
+            before, last = self._counters.last(subject)
+            explained = self._erased.hole(subject, last, number)
+            if explained:
+                self._counters.begin(subject, index, number - 1)
+            fault = self._counters.take(index, subject, number)
+            if fault is None and not explained and row["prev_idx"] != before:
                 fault = Fault(index, index, "does not lead to the entry before it in the list of its citizen")
             first = first or fault
         return first
@@ -106,6 +123,8 @@ class Bodies:
             for row in rows:
                 unseen.discard(row["id"])
                 index, number = self._counters.last(row["id"])
+                if not row["number"] and self._erased.hole(row["id"], number, row["seq"] + 1):
+                    continue
                 if row["number"]:
                     index, number = row["idx"], number + row["number"]
                 if (row["last_idx"], row["seq"]) != (index, number):
@@ -116,6 +135,10 @@ class Bodies:
             if len(rows) < CITIZENS_AT_ONCE:
                 break
             after = rows[-1]["id"]
+        if unexplained := self._erased.unexplained:
+            self._findings.problems.append(
+                f"{unexplained} more bodies are gone than erasures on record explain; the first that is gone is that of entry {self._erased.first}"
+            )
         if unseen:
             self._findings.problems.append(
                 f"the lists of {len(unseen)} citizens have no end: nothing says how many numbers were given out"

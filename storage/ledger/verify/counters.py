@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from storage.ledger.verify.findings import Fault
 
 
@@ -38,3 +40,29 @@ class Counters:
 
     def subjects(self) -> set[str]:
         return set(self._last)
+
+
+class Erased:
+    """Trails that were erased on record: ``orders`` are citizen -> so many first entries. Counts what they explain against what is gone."""
+
+    def __init__(self) -> None:
+        self.orders: dict[str, int] = {}
+        self.first: int | None = None
+        self._gone = self._explained = 0
+
+    def gone(self, places: Set[int]) -> int | None:
+        """Bodies are gone there. The first place, where nothing was ever erased: then none may be."""
+        if places and self.first is None:
+            self.first = min(places)
+        self._gone += len(places)
+        return self.first if places and not self.orders else None
+
+    def hole(self, subject: str, last: int, number: int) -> bool:
+        """Whether an erasure explains that nothing is there between the numbers ``last`` and ``number`` of this citizen."""
+        explained = last + 1 < number <= self.orders.get(subject, 0) + 1
+        self._explained += number - last - 1 if explained else 0
+        return explained
+
+    @property
+    def unexplained(self) -> int:
+        return max(0, self._gone - self._explained)

@@ -67,6 +67,7 @@ async def verify(
         return findings
     walk = Walk(CHUNK_LEVEL, shower.roots, held.claims, lambda level: level >= 1)
     bodies = Bodies(keyring, findings)
+    await bodies.open(database)
     whole = await _walked(database, head["size"], walk, bodies, findings)
     findings.size, findings.root, findings.covered = walk.size, walk.root.hex(), walk.covered
     if whole and walk.root != bytes(head["root"]):
