@@ -112,12 +112,12 @@ async def test_a_growing_log_is_whole(ledger: Ledger, database: Database) -> Non
         await ledger.appender.submit(noted())
     writing = asyncio.create_task(grow())
     # Eight looks at least, and as many as it takes until it has really grown beneath them.
-    looks = 0
-    while looks < 8 or findings.size < 40:
+    looks = size = 0
+    while looks < 8 or size < 40:
         assert not writing.done(), "the log no longer grows"
         findings = await verify(database, vkeys=[SIGNER.vkey()])
         assert findings.problems == []
-        looks += 1
+        looks, size = looks + 1, findings.size
     growing = False
     await writing
 

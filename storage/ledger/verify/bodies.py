@@ -5,10 +5,11 @@ The numbers stand beside the sealed bodies, and inside of them: with the root ke
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
+
+import orjson
 
 from storage.database import Reading
 from storage.errors import KeyMissing, SealBroken
@@ -84,7 +85,7 @@ class Bodies:
             before, last = self._counters.last(subject)
             explained = self._erased.hole(subject, last, number)
             if explained:
-                self._counters.begin(subject, index, number - 1)
+                self._counters.goes_on(subject, index, number - 1)
             fault = self._counters.take(index, subject, number)
             if fault is None and not explained and row["prev_idx"] != before:
                 fault = Fault(index, index, "does not lead to the entry before it in the list of its citizen")
@@ -148,7 +149,7 @@ class Bodies:
 def _beside(body: bytes) -> tuple[object, object, object]:
     """What a body says of citizen, number and time; somebody else may have written it."""
     try:
-        event = json.loads(body)
+        event = orjson.loads(body)
     except ValueError:
         event = None
     members = event if isinstance(event, dict) else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 
 from storage.ledger.verify.findings import Fault
 
@@ -30,7 +30,7 @@ class Counters:
             f"{hidden} in the list of one citizen, {since}, cannot be seen: hidden or taken away",
         )
 
-    def begin(self, subject: str, index: int, last: int) -> None:
+    def goes_on(self, subject: str, index: int, last: int) -> None:
         """A list that is shown from a later number on: ``last`` is the one before, somewhere before ``index``."""
         self._last[subject] = (index - 1, last)
 
@@ -50,7 +50,7 @@ class Erased:
         self.first: int | None = None
         self._gone = self._explained = 0
 
-    def gone(self, places: Set[int]) -> int | None:
+    def gone(self, places: AbstractSet[int]) -> int | None:
         """Bodies are gone there. The first place, where nothing was ever erased: then none may be."""
         if places and self.first is None:
             self.first = min(places)

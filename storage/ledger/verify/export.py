@@ -66,7 +66,7 @@ def _dense(files: Files, proven: Sequence[Proven]) -> None:
             files.findings.bad(Fault(one.index, one.index, "not one of the list of this citizen"))
             return
         if place == 0:
-            counters.begin("", one.index, number - 1)
+            counters.goes_on("", one.index, number - 1)
         fault = counters.take(one.index, "", number)
         if fault is not None:
             files.findings.bad(fault)
