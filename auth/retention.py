@@ -118,3 +118,24 @@ def judge_unfinished(destruction: DestructionFact | None) -> Verdict:
     if destruction is None:
         return Refused("destruction_unknown")
     return ALLOWED if destruction.state in {"open", "approved"} else Refused("destruction_decided")
+
+
+def judge_trail_over(last_at: datetime, years: int, now: datetime) -> Verdict:
+    """The record of who looked is kept for ``years`` after its last entry (the archive schedule's, L52)."""
+    return ALLOWED if last_at <= months_before(now, 12 * years) else Refused("paper_in_use")
+
+
+def judge_nothing_open(
+    consents: Collection[ConsentFact],
+    requests: Collection[RequestFact],
+    cases: Collection[CaseFact],
+    withdrawals: Collection[WithdrawalFact],
+    now: datetime,
+) -> Verdict:
+    """Nobody waits for anything of this citizen, and nothing given by them is in force."""
+    in_force = any(row.state in LIVE and row.valid_until > now for row in consents)
+    asked = any(row.state == "pending" and row.expires_at > now for row in requests)
+    if in_force or asked:
+        return Refused("paper_in_use")
+    owed = any(case.state == "open" for case in cases) or any(not row.answer for row in withdrawals)
+    return Refused("case_pending") if owed else ALLOWED

@@ -6,7 +6,7 @@ import logging
 from functools import partial
 
 from exchange.deps import Parts, clock
-from exchange.flows import remind_data_officers, tell_supervisors, tidy_up, turn_keys
+from exchange.flows import erase_trails, remind_data_officers, tell_supervisors, tidy_up, turn_keys
 from exchange.outbound import notify
 from exchange.outbound.senders import senders_for
 from exchange.rights_pages import reminder_text
@@ -20,6 +20,7 @@ CLIENT_KEYS_PERIOD_S = 5.0  # how often it is seen whose address is due
 MAIL_PERIOD_S = 1.0  # a notice is out within five seconds
 REMINDERS_PERIOD_S = 60.0  # clocks of days
 GATE_PERIOD_S = 60.0  # workers that were lost while nobody sent a file
+TRAILS_PERIOD_S = 3_600.0  # clocks of years
 ALERTS_PERIOD_S = 5.0  # within a minute at the supervisors (A62)
 _log = logging.getLogger("berkas.app")
 
@@ -87,6 +88,12 @@ def _start_shared(parts: Parts) -> None:
     async def collect() -> None:
         await collector.round(clock())
 
+    async def erase() -> None:
+        if (years := parts.settings.trail_retention_years) is not None:
+            await erase_trails.erase_due(
+                parts.database, parts.keyring, parts.appender, years=years, now=clock()
+            )
+
     async def ask() -> None:
         await parts.client_keys.refresh_due(clock())
 
@@ -95,6 +102,7 @@ def _start_shared(parts: Parts) -> None:
     parts.background.repeat(tell, ALERTS_PERIOD_S)
     parts.background.repeat(remind, REMINDERS_PERIOD_S)
     parts.background.repeat(sweep, TIDY_PERIOD_S)
+    parts.background.repeat(erase, TRAILS_PERIOD_S)
     parts.background.repeat(collect, COLLECT_PERIOD_S)
     parts.background.repeat(
         postman.round, MAIL_PERIOD_S if parts.settings.mode == "production" else MAIL_PERIOD_S / 10

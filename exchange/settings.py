@@ -89,6 +89,8 @@ class Settings(IntakeSettings):
     consent_life_days: int = Field(default=30, gt=0, le=90)
     # How long after a consent's end the site's agencies promised to keep the copies; None: nobody did, their archive schedules decide.
     retention_days: int | None = Field(default=None, gt=0)
+    # How long the record of who looked is kept after a citizen's last entry (JRA); None: nobody decided, and nothing of it is erased.
+    trail_retention_years: int | None = Field(default=None, ge=1, le=100)
     trail_link_days: int = Field(default=365, gt=0)
     # Who decides for themselves: from `own` on (a KTP-el), and by law grown up from `adult` on (UU 35/2014).
     own_consent_age: int = Field(default=17, ge=12, le=21)

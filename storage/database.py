@@ -65,12 +65,10 @@ CONNECTION_LOST: tuple[type[BaseException], ...] = (
     asyncpg.TooManyConnectionsError,
     asyncpg.InternalClientError,  # the server's farewell has come and the end has not; or it is a standby
 )
-CONNECTION_ERRORS = (
-    *CONNECTION_LOST,
-    asyncpg.QueryCanceledError,
-    asyncpg.LockNotAvailableError,
-    PoolTimeoutError,
-)
+CONNECTION_ERRORS = (*CONNECTION_LOST, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError, PoolTimeoutError)  # fmt: skip
+
+# The server is there and takes nothing: a standby, no room on its disk, no memory, an error of its disk (F28, F29).
+CANNOT_WRITE = (asyncpg.ReadOnlySQLTransactionError, asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,17 +153,19 @@ class Database:
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Commit when the block ends, roll back when it raises.
 
-        Raises ``DatabaseUnavailable`` when the server cannot be reached or goes away, ``CommitUnknown`` when it went
-        away during COMMIT.
+        Raises ``DatabaseUnavailable`` when the server cannot be reached, goes away or takes nothing, ``CommitUnknown`` when
+        it went away during COMMIT.
         """
         with translated():
             session, raw = await self._opened()
             async with session:
                 try:
                     yield Transaction(raw=raw, session=session)
-                except BaseException:
+                except BaseException as error:
                     with contextlib.suppress(Exception):
                         await session.rollback()
+                    if isinstance(error, CANNOT_WRITE):
+                        raise DatabaseUnavailable(type(error).__name__) from error
                     raise
                 try:
                     with translated():
@@ -219,7 +219,7 @@ class SerialConnection:
         try:
             await connection.execute(f"BEGIN ISOLATION LEVEL READ COMMITTED; {lock}")
             yield connection
-        except (*CONNECTION_ERRORS, asyncpg.ReadOnlySQLTransactionError) as error:
+        except (*CONNECTION_ERRORS, *CANNOT_WRITE) as error:
             self._drop()
             raise DatabaseUnavailable(type(error).__name__) from error
         except BaseException:
@@ -285,7 +285,7 @@ def translated() -> Iterator[None]:
         cause = error.orig.__cause__ if error.orig is not None else None
         if isinstance(cause, asyncpg.DataError | UnicodeError):
             raise Unstorable(type(cause).__name__) from error
-        if error.connection_invalidated or isinstance(cause, CONNECTION_ERRORS):
+        if error.connection_invalidated or isinstance(cause, (*CONNECTION_ERRORS, *CANNOT_WRITE)):
             raise DatabaseUnavailable(type(cause or error).__name__) from error
         raise
     except CONNECTION_ERRORS as error:

@@ -79,7 +79,7 @@ async def rows_between(
         "SELECT idx, item_id, part, subject_ref, body FROM audit_event WHERE idx > $1 AND idx >= $2 AND at BETWEEN $3 AND $4 "
         "AND subject_ref <> 'site' ORDER BY idx LIMIT $5",
         after,
-        await _first_index_at(reading, from_at - CLOCK_SLACK),
+        await first_index_at(reading, from_at - CLOCK_SLACK),
         from_at,
         to_at,
         limit,
@@ -87,7 +87,13 @@ async def rows_between(
     return found
 
 
-async def _first_index_at(reading: Reading, moment: datetime) -> int:
+async def indexes_of(reading: Reading, subject_ref: str) -> list[int]:
+    """All entries of a trail, newest first."""
+    rows = await reading.raw.fetch(_WALK, subject_ref, None)
+    return [row["idx"] for row in rows]
+
+
+async def first_index_at(reading: Reading, moment: datetime) -> int:
     """Entries below it are older than ``moment`` (but for the clock's 5 s), found in one look for each bit of the log's size."""
     low, high = 0, int(await reading.raw.fetchval("SELECT size FROM log_head WHERE id = 1"))
     while low < high:

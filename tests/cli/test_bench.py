@@ -19,6 +19,9 @@ from exchange.cli.bench import PARTS, run
 from exchange.cli.bench.figures import BARS, BenchError, Scale, filesystem_of, merged, percentile_ms, table
 from exchange.cli.bench.load import Call, Generator
 from exchange.cli.bench.world import World, throw_away_world
+from exchange.flows.turn_keys import known_log_vkeys
+from storage.database import Database
+from storage.ledger.verify import verify
 
 TINY = Scale(
     rounds=1,
@@ -36,6 +39,9 @@ TINY = Scale(
     fsck_deep_bytes=5_000_000,
     verify_entries=300,
     receipts=5,
+    ledger_sizes=(600, 1_000, 3_000),
+    ledger_citizens=50,
+    ledger_scale_entries=20,
     entries={1: 5, 8: 40, 32: 40, 128: 150},
 )
 KEYS: dict[str, set[str]] = {
@@ -102,7 +108,7 @@ def test_the_report_has_the_keys_of_the_contract(report: dict[str, Any]) -> None
     for concurrency in ("c1", "c8", "c32"):
         assert {"rps", "p50_ms", "p99_ms", "gateway_cpu_ms", "ratio"} <= set(report["fetch"][concurrency])
     for callers in ("c1", "c8", "c32", "c128"):
-        assert {"entries_per_s", "p50_ms", "p99_ms"} <= set(report["ledger"][callers])
+        assert {"entries_per_s", "p50_ms", "p99_ms", "ratio"} <= set(report["ledger"][callers])
     assert {"rps", "gateway_cpu_ms"} <= set(report["fetch"]["mint_and_fetch"])
     assert {"rps", "p50_ms", "p99_ms", "gateway_cpu_ms"} <= set(report["fetch"]["cold_keys"])
     json.dumps(report)
@@ -179,6 +185,34 @@ def test_the_file_system_of_a_place(tmp_path: Path) -> None:
 def test_a_place_where_nothing_can_be_written(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="--place"), throw_away_world(tmp_path / "nowhere"):
         pytest.fail("nothing may start")
+
+
+def test_a_log_that_was_filled_is_whole(bench_world: World) -> None:
+    """What the database filled itself goes on as an appender's: the root follows from the entries, trails from their newest."""
+    made = asyncio.run(run(bench_world, ("ledger_10m",), TINY, lambda _text: None))["ledger_10m"]
+    assert made["entries"] == 3_000
+    assert made["cpu_ratio"] > 0
+    assert made["wall_ratio"] > 0
+    assert made["wal_bytes"] > 300
+    assert 0 < made["proof_p50_ms"] <= made["proof_p99_ms"]
+    assert asyncio.run(_problems(bench_world)) == []
+
+
+async def _problems(world: World) -> list[str]:
+    database = Database(world.database_url)
+    try:
+        found = await verify(database, vkeys=list(await known_log_vkeys(database)))
+        async with database.reading() as reading:
+            rows = await reading.raw.fetch(
+                "SELECT subject_ref, array_agg(subject_seq ORDER BY idx) AS seqs, array_agg(prev_idx ORDER BY idx) AS before, "
+                "array_agg(idx ORDER BY idx) AS all FROM audit_event GROUP BY 1"
+            )
+    finally:
+        await database.close()
+    for row in rows:
+        if row["seqs"] != list(range(1, len(row["seqs"]) + 1)) or row["before"] != [None, *row["all"][:-1]]:
+            found.problems.append(f"{row['subject_ref']} is not dense")
+    return found.problems
 
 
 async def test_our_own_client_counts_like_wrk(bench_world: World) -> None:

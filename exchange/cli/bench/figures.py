@@ -41,6 +41,14 @@ class Scale:
     fsck_deep_bytes: int = 1_000 * BYTES_PER_MB
     entries: Mapping[int, int] | None = None  # waiting callers -> durable entries
 
+    ledger_sizes: tuple[int, int, int] = (
+        10_000,
+        1_000_000,
+        10_000_000,
+    )  # beside it: where proofs are measured
+    ledger_citizens: int = 100_000
+    ledger_scale_entries: int = 20_000
+
     def ledger_entries(self) -> Mapping[int, int]:
         return self.entries or {1: 1_500, 8: 8_000, 32: 20_000, 128: 30_000}
 
@@ -95,7 +103,11 @@ BARS = (
     Bar("fsck_deep.mb_per_s", 100, at_most=False),
     Bar("readiness.p95_ms", 20, at_most=True),
     Bar("verify.seconds_per_million", 60, at_most=True),
-    Bar("ledger.c32.entries_per_s", 5_000, at_most=False),
+    Bar("ledger.c32.entries_per_s", 8_000, at_most=False),
+    Bar("ledger.c128.entries_per_s", 13_000, at_most=False),
+    Bar("ledger_10m.cpu_ratio", 1.2, at_most=True),
+    Bar("ledger_10m.wall_ratio", 1.4, at_most=True),
+    Bar("ledger_10m.proof_p99_ms", 2, at_most=True),
 )
 
 

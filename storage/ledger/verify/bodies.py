@@ -13,9 +13,10 @@ import orjson
 
 from storage.database import Reading
 from storage.errors import KeyMissing, SealBroken
-from storage.keyring import Keyring
+from storage.keyring import SITE, Keyring
 from storage.ledger.entry import entry_bytes, timestamp
 from storage.ledger.history import opened
+from storage.ledger.tombstones import erased_by
 from storage.ledger.verify.counters import Counters, Erased
 from storage.ledger.verify.findings import Fault, Findings
 
@@ -65,17 +66,10 @@ class Bodies:
         return [fault for fault in faults if fault is not None]
 
     def _gone(self, entries: Mapping[int, bytes], rows: Sequence[Any]) -> Fault | None:
-        """Whose a body was that is gone cannot be seen; so as many may be gone as erasures on record explain."""
-        if len(rows) == len(entries):
-            return None
-        gone = entries.keys() - {row["idx"] for row in rows}
-        self._findings.bodies_erased += len(gone)
-        first = self._erased.gone(gone)
-        return (
-            None
-            if first is None
-            else Fault(first, first, "its body is gone, and no erasure on record explains it")
-        )
+        """Kept for the end, since an erasure stands behind what it erased; where nothing was ever erased, none may be gone."""
+        if len(rows) < len(entries):
+            self._erased.gone |= entries.keys() - {row["idx"] for row in rows}
+        return None if self._erased.orders else self._erased.fault(opened=False)
 
     def _numbers(self, rows: Sequence[Any]) -> Fault | None:
         """Also the way from each entry to the one before it, by which a citizen's list is found."""
@@ -102,16 +96,20 @@ class Bodies:
                 trail = await self._keyring.trail(row["subject_ref"])
                 salt, body = opened(trail, row)
             except KeyMissing:
-                self._findings.bodies_erased += 1
+                self._erased.gone.add(index)
                 continue
             except SealBroken:
                 return Fault(index, index, "its body does not open")
             if index in entries and entry_bytes(salt, body) != entries[index]:
                 return Fault(index, index, "its body is not what was committed to")
-            if _beside(body) != (trail.pseudonym, row["subject_seq"], timestamp(row["at"])):
+            event = _event(body)
+            told = (event.get("subject"), event.get("subject_seq"), event.get("t"))
+            if told != (trail.pseudonym, row["subject_seq"], timestamp(row["at"])):
                 return Fault(
                     index, index, "its body names another citizen, number or time than what stands beside it"
                 )
+            if row["subject_ref"] == SITE:
+                self._erased.named |= erased_by(event)
             self._findings.bodies_opened += 1
         return None
 
@@ -136,21 +134,19 @@ class Bodies:
             if len(rows) < CITIZENS_AT_ONCE:
                 break
             after = rows[-1]["id"]
-        if unexplained := self._erased.unexplained:
-            self._findings.problems.append(
-                f"{unexplained} more bodies are gone than erasures on record explain; the first that is gone is that of entry {self._erased.first}"
-            )
+        self._findings.bodies_erased = len(self._erased.gone)
+        if fault := self._erased.fault(opened=self._keyring is not None):
+            self._findings.bad(fault)
         if unseen:
             self._findings.problems.append(
                 f"the lists of {len(unseen)} citizens have no end: nothing says how many numbers were given out"
             )
 
 
-def _beside(body: bytes) -> tuple[object, object, object]:
-    """What a body says of citizen, number and time; somebody else may have written it."""
+def _event(body: bytes) -> dict[str, Any]:
+    """What a body says; somebody else may have written it."""
     try:
         event = orjson.loads(body)
     except ValueError:
         event = None
-    members = event if isinstance(event, dict) else {}
-    return members.get("subject"), members.get("subject_seq"), members.get("t")
+    return event if isinstance(event, dict) else {}

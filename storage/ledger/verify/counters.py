@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
-
 from storage.ledger.verify.findings import Fault
 
 
@@ -43,19 +41,15 @@ class Counters:
 
 
 class Erased:
-    """Trails that were erased on record: ``orders`` are citizen -> so many first entries. Counts what they explain against what is gone."""
+    """Bodies that are gone, and what explains it. ``orders`` are citizen -> so many first entries that were erased on record; ``named``
+    the places in the log that erasures name (their entries have to be opened for that). Without names only numbers can be compared.
+    """
 
     def __init__(self) -> None:
         self.orders: dict[str, int] = {}
-        self.first: int | None = None
-        self._gone = self._explained = 0
-
-    def gone(self, places: AbstractSet[int]) -> int | None:
-        """Bodies are gone there. The first place, where nothing was ever erased: then none may be."""
-        if places and self.first is None:
-            self.first = min(places)
-        self._gone += len(places)
-        return self.first if places and not self.orders else None
+        self.named: set[int] = set()
+        self.gone: set[int] = set()
+        self._explained = 0
 
     def hole(self, subject: str, last: int, number: int) -> bool:
         """Whether an erasure explains that nothing is there between the numbers ``last`` and ``number`` of this citizen."""
@@ -63,6 +57,11 @@ class Erased:
         self._explained += number - last - 1 if explained else 0
         return explained
 
-    @property
-    def unexplained(self) -> int:
-        return max(0, self._gone - self._explained)
+    def fault(self, *, opened: bool) -> Fault | None:
+        """When all was seen: the first body that is gone and that nothing explains."""
+        unnamed = self.gone - self.named if opened else self.gone
+        if not unnamed or (not opened and len(unnamed) <= self._explained):
+            return None
+        # Without names any of them may be the one: at least the first is a lower bound.
+        first, last = min(unnamed), min(unnamed) if opened or not self._explained else max(unnamed)
+        return Fault(first, last, "its body is gone, and no erasure in the log names it")

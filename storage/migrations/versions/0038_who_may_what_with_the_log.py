@@ -52,7 +52,7 @@ BEGIN
     UNION ALL
     SELECT a.idx, a.prev_idx FROM walk w JOIN audit_event a ON a.idx = w.prev_idx WHERE a.subject_ref = subject
   )
-  DELETE FROM audit_event WHERE idx IN (SELECT idx FROM walk);
+  DELETE FROM audit_event WHERE idx IN (SELECT idx FROM walk) AND berkas_erasure_ordered(subject, subject_seq);
   GET DIAGNOSTICS gone = ROW_COUNT;
   RETURN gone;
 END $$
