@@ -108,8 +108,10 @@ class Bodies:
                 return Fault(
                     index, index, "its body names another citizen, number or time than what stands beside it"
                 )
-            if row["subject_ref"] == SITE:
-                self._erased.named |= erased_by(event)
+            try:
+                self._erased.named |= erased_by(event) if row["subject_ref"] == SITE else set()
+            except (KeyError, TypeError, ValueError):
+                return Fault(index, index, "it is an erasure that does not say what it erased")
             self._findings.bodies_opened += 1
         return None
 
