@@ -11,6 +11,7 @@ LOCK = $(UV) pip compile --quiet --universal --generate-hashes --python-version 
 .DEFAULT_GOAL := help
 .PHONY: help lock check fmt messages entries test bench fuzz timing history store-chaos stack minio launcher-check environment
 .PHONY: help lock check fmt messages test bench fuzz timing history store-chaos stack minio litewitness launcher-check environment
+.PHONY: help lock check fmt messages test bench fuzz timing history store-chaos tamper stack minio launcher-check environment
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +56,10 @@ history: environment ## 20,000 operations on consents at two processes, 200 roun
 store-chaos: environment ## the store's contract and a store of four nodes whose nodes are killed under load; CHAOS=... seconds for each stage (20)
 	BERKAS_TEST_MINIO=$(or $(BERKAS_TEST_MINIO),$(wildcard $(CACHE)/bin/minio),$(shell command -v minio)) BERKAS_STORE_CHAOS=$(or $(CHAOS),20) \
 		$(PY) -m pytest -q -s --show-capture=no tests/storage/test_store_contract.py tests/flows/test_store_chaos.py
+
+tamper: environment ## ten thousand tamperings with a log, of ten kinds: all found at or below a checkpoint held outside? TAMPER=... for another number, SEED=...
+	BERKAS_TAMPERINGS=$(or $(TAMPER),10000) BERKAS_TAMPER_SEED=$(or $(SEED),2026) \
+		$(PY) -m pytest -q -s --show-capture=no tests/storage/test_tampering.py tests/storage/test_verify_files.py tests/storage/test_verify_tiles.py
 
 stack: environment ## what deploy/ describes, without containers: nginx, two replicas, worker, PostgreSQL, object store; Ctrl-C stops all
 	PATH="$(CACHE)/bin:$$PATH" $(PY) -m tests.deploy.stack

@@ -77,14 +77,14 @@ class BaoServer:
 
 
 @contextmanager
-def running_bao(binary: Path, folder: Path) -> Iterator[BaoServer]:
+def running_bao(binary: Path, folder: Path, *more: str) -> Iterator[BaoServer]:
     import hvac
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     root, address = secrets.token_hex(16), f"http://127.0.0.1:{port}"
-    command = [str(binary), "server", "-dev", "-dev-no-store-token", f"-dev-root-token-id={root}"]
+    command = [str(binary), "server", "-dev", "-dev-no-store-token", f"-dev-root-token-id={root}", *more]
     log = (folder / "bao.log").open("wb")
     server = subprocess.Popen(
         [*command, f"-dev-listen-address=127.0.0.1:{port}"], stdout=log, stderr=log, cwd=folder

@@ -6,8 +6,10 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 import typer
@@ -26,39 +28,63 @@ app = typer.Typer(no_args_is_help=True, help="The tamper-evident log.")
 _VKEY = typer.Option(
     [], help="A verifier key of the log, once for each that it ever had; the sandbox's own are known."
 )
-_CHECKPOINT = typer.Option(None, help="A checkpoint that was kept elsewhere.")
+_CHECKPOINT = typer.Option([], help="A checkpoint that was kept elsewhere; again for each.")
+_POLICY = typer.Option(None, help="C2SP tlog-policy: which witnesses must have cosigned.")
+_URL = typer.Option(None, help="A live log, read over its public tiles instead of the database.")
+_EXPORT = typer.Option(
+    [], help="A bundle or an export, judged alone unless --url or --database is given too."
+)
+_RECEIPT = typer.Option([], help="A signed receipt, a bundle, or a folder of bundles, held against the log.")
+_JWKS = typer.Option(None, help="The archive of signing keys as it was kept outside.")
+_KEY_USE = typer.Option(None, help="OpenBao's audit file: each use of a citizen's key needs an entry.")
+_KEY_NAMES = typer.Option(None, help="Whose keys the values in that file are.")
 _NEWEST = typer.Option(..., help="The newest checkpoint of the old log that was published, kept elsewhere.")
 
 
 @app.command("verify")
 def verify(
     vkey: list[str] = _VKEY,
-    checkpoint: Path | None = _CHECKPOINT,
+    checkpoint: list[Path] = _CHECKPOINT,
+    policy: Path | None = _POLICY,
+    url: str | None = _URL,
+    export: list[Path] = _EXPORT,
+    receipt: list[Path] = _RECEIPT,
+    jwks: Path | None = _JWKS,
+    key_use: Path | None = _KEY_USE,
+    key_names: Path | None = _KEY_NAMES,
+    database: bool = typer.Option(False, "--database", help="Read the database beside --url or --export."),
     as_json: bool = typer.Option(False, "--json", help="For programs."),
 ) -> None:
-    """Recompute the whole log from the database. Exit code 0 whole, 3 not whole, 1 unreadable."""
+    """Recompute the whole log from the database, a live log or what an export holds. Exit code 0 whole, 3 not whole, 1 unreadable."""
+    files: list[tuple[str, list[Any]]] = [
+        ("--checkpoint", checkpoint), ("--policy", [policy]), ("--url", [url]), ("--export", export), ("--receipt", receipt),
+        ("--jwks", [jwks]), ("--key-use", [key_use]), ("--key-names", [key_names]),
+    ]  # fmt: skip
+    words = [str(word) for option, values in files for value in values if value for word in (option, value)]
+    words += ["--database"] if database else []
+    words += ["--json"] if as_json else []
+    if vkey and (url or export) and not database:
+        raise typer.Exit(_verified(vkey, words, {}))
     with setup.reachable() as settings:
         if not vkey and settings.mode == "production":
             raise SettingsRefused(
                 "name the log's verifier key with --vkey: one kept outside, not asked from here"
             )
-        code = checked(settings, vkey, checkpoint, as_json=as_json)
+        code = checked(settings, vkey, words)
     raise typer.Exit(code)
 
 
-def checked(settings: Settings, vkeys: list[str], checkpoint: Path | None, *, as_json: bool = False) -> int:
-    """The exit code of the program that verifies."""
-    keys = vkeys or asyncio.run(own_keys(settings))
-    command = [sys.executable, "-m", "storage.ledger.verify"]
-    command += [word for key in keys for word in ("--vkey", key)]
-    command += ["--checkpoint", str(checkpoint)] if checkpoint else []
-    command += ["--json"] if as_json else []
+def checked(settings: Settings, vkeys: list[str], words: Sequence[str] = ()) -> int:
+    """The exit code of the program that verifies; ``words`` are its further arguments."""
     database_url = settings.database_url.get_secret_value() if settings.database_url else ""
-    environment = {
-        **os.environ,
-        "BERKAS_DATABASE_URL": database_url,
-        "BERKAS_ROOT_KEY": settings.root_key or "",
-    }
+    environment = {"BERKAS_DATABASE_URL": database_url, "BERKAS_ROOT_KEY": settings.root_key or ""}
+    return _verified(vkeys or asyncio.run(own_keys(settings)), words, environment)
+
+
+def _verified(vkeys: list[str], words: Sequence[str], more: Mapping[str, str]) -> int:
+    command = [sys.executable, "-m", "storage.ledger.verify", *words]
+    command += [word for key in vkeys for word in ("--vkey", key)]
+    environment = {**os.environ, **more}
     environment["PYTHONPATH"] = os.pathsep.join((str(setup.checkout()), os.environ.get("PYTHONPATH", "")))
     return subprocess.run(command, env=environment, check=False).returncode
 

@@ -86,7 +86,9 @@ def restore(
         found = asyncio.run(_given_back(ready, backup))
         setup.migrate(ready)
         fresh = _opened_anew(ready, found, vkey, note)
-        code = audit.checked(ready, [*vkey, *fresh] if vkey else [], checkpoint)
+        code = audit.checked(
+            ready, [*vkey, *fresh] if vkey else [], ["--checkpoint", str(checkpoint)] if checkpoint else []
+        )
     raise typer.Exit(code)
 
 

@@ -12,7 +12,6 @@ How it may evolve: further signature lines (witnesses) may follow; the three tex
 from __future__ import annotations
 
 import base64
-import binascii
 import contextlib
 import hashlib
 from collections.abc import Sequence
@@ -92,7 +91,7 @@ class NoteVerifier:
         try:
             self.origin, key_id, encoded = vkey.split("+", 2)
             raw = base64.b64decode(encoded, validate=True)
-        except (ValueError, binascii.Error) as error:
+        except ValueError as error:
             raise CheckpointRefused("malformed verifier key") from error
         if raw[:1] != _ED25519 or len(raw) != 1 + SEED_BYTES or _key_id(self.origin, raw[1:]).hex() != key_id:
             raise CheckpointRefused("malformed verifier key")
@@ -114,7 +113,7 @@ class NoteVerifier:
                 if raw[:_KEY_ID_BYTES] != self._key_id:
                     continue
                 self._public.verify(raw[_KEY_ID_BYTES:], text.encode())
-            except (binascii.Error, InvalidSignature) as error:
+            except (ValueError, InvalidSignature) as error:  # ValueError: not base64, or not even ASCII
                 raise CheckpointRefused("bad signature") from error
             return _parsed(text, self.origin)
         raise CheckpointRefused("not signed by the expected key")
@@ -126,7 +125,7 @@ def _parsed(text: str, origin: str) -> Checkpoint:
         raise CheckpointRefused("malformed checkpoint")
     try:
         root = base64.b64decode(lines[2], validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise CheckpointRefused("malformed root") from error
     if lines[1] != str(int(lines[1])) or len(root) != hashlib.sha256().digest_size:
         raise CheckpointRefused("malformed checkpoint")

@@ -23,6 +23,7 @@ import orjson
 ENTRY_PREFIX = b"\x01"
 EVENT_VERSION = 1
 SALT_BYTES = 32
+ENTRY_BYTES = 33
 _DOMAIN = b"berkas-log-v1\x00"
 _PLAIN = frozenset({str, int, bool, type(None)})
 
@@ -55,6 +56,11 @@ def commitment(salt: bytes, body: bytes) -> bytes:
 
 def entry_bytes(salt: bytes, body: bytes) -> bytes:
     return ENTRY_PREFIX + commitment(salt, body)
+
+
+def is_entry(entry: bytes) -> bool:
+    """Whether these bytes have the form of an entry; what it commits to is another question."""
+    return len(entry) == ENTRY_BYTES and entry[:1] == ENTRY_PREFIX
 
 
 def timestamp(moment: datetime) -> str:

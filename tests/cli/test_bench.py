@@ -37,6 +37,8 @@ TINY = Scale(
     imports=6,
     fsck_versions=40,
     fsck_deep_bytes=5_000_000,
+    verify_entries=300,
+    receipts=5,
     ledger_sizes=(600, 1_000, 3_000),
     ledger_citizens=50,
     ledger_scale_entries=20,
@@ -55,6 +57,7 @@ KEYS: dict[str, set[str]] = {
     "readiness": {"rps", "p50_ms", "p95_ms"},
     "tokens": {"rps", "per_core_s", "verify_cpu_ms", "of_two_raw"},
     "ledger": {"c1", "c8", "c32", "c128"},
+    "verify": {"entries", "seconds", "seconds_per_million", "opened", "receipts_per_s"},
     "machine": {"cores", "cpu", "python", "postgres", "store", "load_generator"},
 }
 

@@ -64,7 +64,7 @@ def test_routes_take_only_words_from_storage() -> None:
 @pytest.mark.parametrize(
     ("program", "strangers"),
     [
-        ("storage.ledger.verify", {"exchange", "auth", "fastapi", "minio", "aiohttp", "jose"}),
+        ("storage.ledger.verify.__main__", {"exchange", "auth", "fastapi", "minio", "aiohttp", "jose"}),
         ("auth.tokens", {"exchange", "storage", "fastapi", "sqlalchemy", "minio"}),
         ("exchange.requirements.catalogue", {"storage", "auth", "fastapi", "sqlalchemy", "minio"}),
         ("exchange.cli.commands", {"tests", "pytest", "httpx"}),

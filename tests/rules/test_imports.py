@@ -163,6 +163,7 @@ VIOLATIONS = {
     "cryptography only where keys are handled": [
         ("auth.tokens", "cryptography"),
         ("storage.vault", "cryptography"),
+        ("storage.ledger.verify.files", "cryptography"),
         ("exchange.app", "cryptography"),
     ],
     "passwords have one door": [("exchange.flows.run_site", "argon2")],

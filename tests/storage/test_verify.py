@@ -49,20 +49,20 @@ async def test_a_whole_log(log: Database) -> None:
 @pytest.mark.parametrize(
     ("statements", "problem"),
     [
-        (["UPDATE log_entry SET entry = overlay(entry placing '\\x00' from 9) WHERE idx = 7"], "entry 7"),
-        (["DELETE FROM log_entry WHERE idx = 0"], "entry 0 is missing"),
-        (["DELETE FROM log_entry WHERE idx = 12"], "entry 12 is missing"),
-        (["DELETE FROM log_entry WHERE idx = 36"], "entry 36 is missing"),
+        (["UPDATE log_entry SET entry = overlay(entry placing '\\x00' from 9) WHERE idx = 7"], "entries 6 to 7"),
+        (["DELETE FROM log_entry WHERE idx = 0"], "entry 0: missing"),
+        (["DELETE FROM log_entry WHERE idx = 12"], "entry 12: missing"),
+        (["DELETE FROM log_entry WHERE idx = 36"], "entry 36: missing"),
         (
             [
                 "UPDATE log_entry SET idx = 1000 WHERE idx = 3",
                 "UPDATE log_entry SET idx = 3 WHERE idx = 4",
                 "UPDATE log_entry SET idx = 4 WHERE idx = 1000",
             ],
-            "entry 3",
+            "entries 2 to 3",
         ),
         (["INSERT INTO log_entry SELECT 37, entry FROM log_entry WHERE idx = 5"], "behind the head"),
-        (["UPDATE log_node SET hash = decode(repeat('00', 32), 'hex') WHERE level = 2 AND idx = 1"], "entry 7"),
+        (["UPDATE log_node SET hash = decode(repeat('00', 32), 'hex') WHERE level = 2 AND idx = 1"], "entries 4 to 7"),
         (["UPDATE log_head SET root = decode(repeat('00', 32), 'hex')"], "head's root"),
         (["DELETE FROM log_entry WHERE idx > 29", "DELETE FROM log_node WHERE (idx + 1) << level > 30",
           "UPDATE log_head SET size = 30"], ""),
@@ -130,6 +130,7 @@ async def test_a_log_cut_short_needs_a_checkpoint_from_outside(
     await _tampered(
         database_url, postgres, "DELETE FROM log_entry WHERE idx >= 20",
         "DELETE FROM log_node WHERE (idx + 1) << level > 20", "DELETE FROM log_checkpoint WHERE size > 20",
+        "DELETE FROM audit_event WHERE idx >= 20", "UPDATE subject_trail SET seq = 20, last_idx = 19",
         f"UPDATE log_head SET size = 20, root = '\\x{bytes(root).hex()}'",
     )  # fmt: skip
     assert (await verify(log, vkeys=[SIGNER.vkey()])).problems == []

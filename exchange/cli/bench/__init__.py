@@ -18,7 +18,19 @@ if TYPE_CHECKING:
     from exchange.cli.bench.world import World
 
 # What is released by "ledger" is never delivered, and "fsck" voids what is there: papers leave before.
-PARTS = ("fetch", "stamped", "package", "fsck", "gate", "import", "intake", "ledger", "readiness", "tokens")
+PARTS = (
+    "fetch",
+    "stamped",
+    "package",
+    "fsck",
+    "gate",
+    "import",
+    "intake",
+    "ledger",
+    "readiness",
+    "tokens",
+    "verify",
+)
 FAILED = 1
 
 bench_app = typer.Typer(
@@ -100,6 +112,12 @@ def bench_tokens(as_json: bool = _JSON, place: Path | None = _PLACE) -> None:
     _bench(["tokens"], as_json, place)
 
 
+@bench_app.command("verify")
+def bench_verify(as_json: bool = _JSON, place: Path | None = _PLACE) -> None:
+    """A log of a million entries recomputed: its bodies sealed, and opened; receipts apart."""
+    _bench(["verify"], as_json, place)
+
+
 @bench_app.command("all")
 def bench_all(as_json: bool = _JSON, place: Path | None = _PLACE, rounds: int = _ROUNDS) -> None:
     """Every part, one after the other, in one world."""
@@ -130,6 +148,7 @@ async def run(
     from exchange.cli.bench.readiness import readiness as readiness_part
     from exchange.cli.bench.stamped import stamped_part
     from exchange.cli.bench.tokens import tokens as tokens_part
+    from exchange.cli.bench.verify import verify as verify_part
 
     generator = generator or Generator.found(world.folder)
     load_before = os.getloadavg()[0]
@@ -145,6 +164,7 @@ async def run(
         "ledger_10m": lambda: ledger_scale_part(world, scale, say),
         "readiness": lambda: readiness_part(world, generator, scale, say),
         "tokens": lambda: tokens_part(world, generator, scale, say),
+        "verify": lambda: verify_part(world, scale, say),
     }
     report: dict[str, Any] = {}
     for name in names:

@@ -36,6 +36,8 @@ class Scale:
     verdicts: int = 200
     imports: int = 400
     fsck_versions: int = 100_000
+    verify_entries: int = 1_000_000
+    receipts: int = 5_000
     fsck_deep_bytes: int = 1_000 * BYTES_PER_MB
     entries: Mapping[int, int] | None = None  # waiting callers -> durable entries
 
@@ -100,6 +102,7 @@ BARS = (
     Bar("fsck.seconds", 120, at_most=True),
     Bar("fsck_deep.mb_per_s", 100, at_most=False),
     Bar("readiness.p95_ms", 20, at_most=True),
+    Bar("verify.seconds_per_million", 60, at_most=True),
     Bar("ledger.c32.entries_per_s", 8_000, at_most=False),
     Bar("ledger.c128.entries_per_s", 13_000, at_most=False),
     Bar("ledger_10m.cpu_ratio", 1.2, at_most=True),
