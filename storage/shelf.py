@@ -153,9 +153,7 @@ def _compared(row: DocumentVersion, opener: Opener | None, cipher: str, plain: s
 async def on_shard(reading: Reading, shard: str) -> list[DocumentVersion]:
     """Every version whose object key begins with ``shard``, whatever its state; of ``OUTSIDE`` those in none."""
     if shard == OUTSIDE:
-        return await VERSIONS.load(
-            reading.raw, "(left(object_key, 2) ~ '^[0-9a-f]{2}$')::text", ["false"]
-        )
+        return await VERSIONS.load(reading.raw, "(left(object_key, 2) ~ '^[0-9a-f]{2}$')::text", ["false"])
     return await VERSIONS.load(reading.raw, "left(object_key, 2)", [shard])
 
 
