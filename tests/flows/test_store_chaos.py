@@ -235,6 +235,8 @@ async def _account(world: World, load: Load) -> None:
         rows = await reading.raw.fetch("SELECT document_id, version, sha256 FROM document_version")
     kept = {(row["document_id"], row["version"]): row["sha256"] for row in rows}
     assert {name: kept.get(name) for name in load.acknowledged} == load.acknowledged
+    # A store that comes back garbles and forgets for a while: that takes no paper from anybody.
+    assert [entry for entry in await world.entries() if entry["type"] == "quarantine"] == []
     await check_invariants(world)
 
 
