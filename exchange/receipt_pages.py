@@ -89,6 +89,7 @@ def answer_page(parts: Parts, verified: Verified, *, by_code: bool) -> str:
         decided_on=local(consent.valid_from, parts.zone).date(),
         state=None if verified.word == "withdrawn" else state,
         copied_on=local(verified.copied_at, parts.zone).date() if verified.copied_at else None,
+        delivered_on=local(verified.delivered_at, parts.zone).date() if verified.delivered_at else None,
     )
     return parts.pages.verify_answer(view)
 

@@ -23,7 +23,8 @@ class VerifyAsk:
 @dataclass(frozen=True, slots=True)
 class VerifyAnswer:
     """One word, and nothing about a person or a paper. ``agency``, ``service`` and ``decided_on`` where it is genuine or withdrawn,
-    ``state`` where it is genuine: may papers be read with it now? ``copied_on`` where the code stands on a copy of a paper.
+    ``state`` where it is genuine: may papers be read with it now? ``copied_on`` where the code stands on a copy of a paper,
+    ``delivered_on`` where the file is the receipt of a delivery.
     """
 
     site: Site
@@ -34,3 +35,4 @@ class VerifyAnswer:
     decided_on: date | None = None
     state: VerifyState | None = None
     copied_on: date | None = None
+    delivered_on: date | None = None

@@ -14,7 +14,7 @@ import pytest
 
 from auth.keys import generate_signing_key
 from auth.links import record_code, record_in
-from auth.tokens import CONSENT, signed_as_is
+from auth.tokens import CONSENT, RECEIPT, signed_as_is
 from exchange import revisions as kept
 from exchange.deps import clock
 from exchange.flows import turn_keys, verify_record
@@ -254,6 +254,27 @@ class TestChanged:
         forged = parts.desk.sign(CONSENT, claims)
         parts.desk.verify(CONSENT, forged, clock())  # by its signature it would be
         assert await held.word(forged.encode()) == "changed"
+
+    async def test_a_delivery_receipt(self, world: World) -> None:
+        """M34: it names a consent too. Wrong versions: it is compared with the consent's records, and "changed"; any signature will do (A16)."""
+        officer = await world.officer()
+        consent, ticket = await world.consented(officer)
+        receipt = (await world.fetches(officer, ticket)).headers["berkas-receipt"]
+
+        async def shown(file: str) -> httpx.Response:
+            return await world.client.post("/verify", files={"file": ("r.jws", file.encode())})
+
+        answer = await shown(receipt + "\n")
+        assert word_of(answer) == "genuine"
+        assert "Bukti penyerahan dokumen ini kami buat." in answer.text
+        assert not any(word in answer.text for word in (NIK, NAME, "KTP", ticket["ticket"][:40]))
+        claims = dict(kept.claims_of(receipt))
+        other = {**claims["doc"], "source_sha256": "0" * 64}
+        for wrong in ({"doc": other}, {"recipient": "LAIN@6472"}, {"log": {**claims["log"], "index": 0}}):
+            assert word_of(await shown(world.parts.desk.sign(RECEIPT, {**claims, **wrong}))) == "changed"
+        assert word_of(await shown(receipt[:-9] + "AAAAAAAAA")) == "changed"
+        assert (await officer.post(f"/v1/consents/{consent}/withdrawal")).status_code == 200
+        assert word_of(await shown(receipt)) == "withdrawn"
 
     async def test_a_record_of_another_house(self, held: Held) -> None:
         """Signed with a key of their own, over claims that name a record of ours or none."""

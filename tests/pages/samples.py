@@ -445,6 +445,10 @@ ALL: dict[str, Callable[[], str]] = {
     "verify_nothing": lambda: PAGES.verify_ask(VerifyAsk(SITE, "nothing")),
     "verify_large": lambda: PAGES.verify_ask(VerifyAsk(SITE, "too_large")),
     "verify_genuine": lambda: PAGES.verify_answer(GENUINE),
+    "verify_delivered": lambda: PAGES.verify_answer(replace(GENUINE, delivered_on=date(2026, 11, 25))),
+    "verify_delivered_withdrawn": lambda: PAGES.verify_answer(
+        replace(GENUINE, word="withdrawn", state=None, delivered_on=date(2026, 11, 25))
+    ),
     "verify_genuine_code": lambda: PAGES.verify_answer(replace(GENUINE, by_code=True)),
     "verify_over": lambda: PAGES.verify_answer(replace(GENUINE, state="over")),
     "verify_refused": lambda: PAGES.verify_answer(replace(GENUINE, state="nothing_allowed")),
