@@ -190,7 +190,7 @@ async def test_who_is_late_is_told_once(witnessed: Witnessed) -> None:
     [(None, "No such file"), ("quorum X\n", "line 1"), ("witness W {vkey} ftp://x/\nquorum W\n", "address of W"),
      ("witness W {vkey} http://user@x/\nquorum W\n", "address of W")],
 )  # fmt: skip
-def test_a_policy_that_cannot_be_used_stops_the_start(
+async def test_a_policy_that_cannot_be_used_stops_the_start(
     pair: list[WitnessAt], tmp_path: Path, text: str | None, words: str
 ) -> None:
     path = tmp_path / "policy"
@@ -229,8 +229,11 @@ class TestDoor:
         [("GET", "/add-checkpoint", b"", 405), ("POST", "/", b"", 404), ("POST", "/add-checkpoint/", b"", 404), ("GET", "/state.json", b"", 404),
          ("POST", "/add-checkpoint", b"", 400), ("POST", "/add-checkpoint", b"x" * 70_000, 413)],
     )  # fmt: skip
-    def test_refused(self, pair: list[WitnessAt], method: str, path: str, body: bytes, status: int) -> None:
-        answer = httpx.request(method, pair[0].url + path, content=body)
+    async def test_refused(
+        self, pair: list[WitnessAt], method: str, path: str, body: bytes, status: int
+    ) -> None:
+        async with httpx.AsyncClient() as client:
+            answer = await client.request(method, pair[0].url + path, content=body)
         assert answer.status_code == status
         assert answer.headers["content-type"] == "text/plain; charset=utf-8"
         assert "server" not in answer.headers

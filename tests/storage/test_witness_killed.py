@@ -121,15 +121,15 @@ def _submitted(port: int, body: bytes) -> bool:
     return False
 
 
-@pytest.mark.parametrize("kills", [2])
+@pytest.mark.parametrize("kills", [1])
 def test_a_real_one_killed_under_two_histories(tmp_path: Path, kills: int) -> None:
     """Two callers push an honest log and its fork from every size, while the process is killed and started again."""
     signed: dict[str, set[int]] = {"honest": set(), "fork": set()}
     over = threading.Event()
 
     def push(name: str, tree: Tree, port: int) -> None:
-        steps = [(old + 1, tree.request(old, old + 1)) for old in range(9, 30)]
-        while not over.is_set():
+        steps = [(old + 1, tree.request(old, old + 1)) for old in range(9, 20)]
+        while not over.wait(0.02):  # while the witness is down, nobody spins
             signed[name] |= {size for size, body in steps if _submitted(port, body)}
 
     with witnesses(tmp_path, "saksi.test") as (one,):
