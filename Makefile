@@ -9,9 +9,7 @@ LOCK = $(UV) pip compile --quiet --universal --generate-hashes --python-version 
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra oidc pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help lock check fmt messages entries test bench fuzz timing history store-chaos stack minio launcher-check environment
-.PHONY: help lock check fmt messages test bench fuzz timing history store-chaos stack minio litewitness launcher-check environment
-.PHONY: help lock check fmt messages test bench fuzz timing history store-chaos tamper stack minio launcher-check environment
+.PHONY: help lock check fmt messages entries test bench fuzz timing history store-chaos tamper stack minio litewitness launcher-check environment
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

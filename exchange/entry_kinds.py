@@ -46,6 +46,8 @@ EVERY: dict[str, str] = {
     "result": "`{allowed: true}`, or `{allowed: false, reason}` with a reason code",
 }
 LINKED: dict[str, str] = {
+    "linked": "on the first entry of an act with several: how many follow it",
+    "linked_to": "on those that follow: index of the first",
     "names_you": "on the trail of a person whom the holder's paper names; of the holder's members only act, agency, counter, service, basis, document_type, outcome",
     "relation": "where another decided: as what",
     "decider": "on the subject's trail: the decider's name in the log",
@@ -111,10 +113,12 @@ KINDS: dict[str, Kind] = {
         "Papers are destroyed because their time is over", EITHER, "officer system",
         {"look_at_due": "what is due was looked at", "propose_destruction": "a list was proposed", "look_at_destruction": "looked at",
          "approve_destruction": "approved", "reject_destruction": "rejected", "destroyed": "this paper's keys were destroyed, or it was left out",
-         "destruction_ended": "the list came to its end"},
+         "destruction_ended": "the list came to its end", "trail_erased": "on the site's trail: a citizen's trail ended by policy (the tombstone)"},
         sometimes={"agency": "by an officer", "counter": "by an officer", "destruction": "acts on a list", "document": "destroyed",
                    "document_types": "destroyed", "why": "destroyed", "erased": "destroyed: versions", "effective_at": "destroyed: when the last backup is gone",
-                   "papers": "how many", "until": "proposed for", "versions": "destroyed: what there was"},
+                   "papers": "how many", "until": "proposed for", "versions": "destroyed: what there was",
+                   "subject_erased": "trail_erased: whose, by the name in the log", "subject_seq_to": "trail_erased: how many numbers it had",
+                   "entries": "trail_erased: indexes of the entries", "kept_years": "trail_erased: the policy", "lawful_basis": "trail_erased"},
     ),
     "factor": Kind(
         "A citizen proves to be it", CITIZEN, "citizen officer",
@@ -238,6 +242,10 @@ KINDS: dict[str, Kind] = {
         sometimes={"consent": "known", "lawful_basis": "taken back", "withdrawal": "allowed", "consent_sha256": "taken back, allowed", "agency": "whose consent, or who recorded or answered",
                    "service": "known", "document_types": "taken back", "counter": "by an officer", "for_citizen": "at the counter",
                    "recipient": "with_code: whose consent it was", "answer": "answer", "article": "answer: which law wants it kept"},
+    ),
+    "witness": Kind(
+        "A witness of the log keeps a checkpoint waiting, or refuses it", SITE, "system", {"alarm": "those over the site are told"},
+        "witness why", {"cause": "how it answered last"},
     ),
 }  # fmt: skip
 

@@ -56,7 +56,7 @@ _OBJECT_KEY = re.compile(r"[0-9a-f]{2}/[0-9a-f]{32}")
 
 
 def is_object_key(key: str) -> bool:
-    """Is it of the form that Berkas gives? What is not was never ours (migration 0040 has the same rule)."""
+    """Is it of the form that Berkas gives? What is not was never ours (migration 0037 has the same rule)."""
     return _OBJECT_KEY.fullmatch(key) is not None
 
 

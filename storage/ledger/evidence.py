@@ -11,7 +11,7 @@ from typing import Any
 
 from storage.database import Reading
 from storage.ledger.entry import entry_bytes
-from storage.ledger.history import CLOCK_SLACK, WALK, opened
+from storage.ledger.history import CLOCK_SLACK, opened
 from storage.ledger.merkle import leaf_hash
 from storage.ledger.work import Trail
 
@@ -25,10 +25,16 @@ WITH RECURSIVE walk AS (
 ) SELECT idx, item_id, part, subject_ref, body FROM walk
 WHERE subject_seq > $2 AND ($3::bigint IS NULL OR subject_seq <= $3) ORDER BY subject_seq LIMIT $4
 """
-_NUMBERED = f"""
-SELECT min(subject_seq), max(subject_seq) FROM ({WALK}) found
+_NUMBERED = """
+WITH RECURSIVE walk AS (
+  SELECT a.idx, a.prev_idx, a.subject_seq, a.at FROM subject_trail t JOIN audit_event a ON a.idx = t.last_idx
+  WHERE t.id = $1 AND a.subject_ref = $1
+  UNION ALL
+  SELECT a.idx, a.prev_idx, a.subject_seq, a.at FROM walk w JOIN audit_event a ON a.idx = w.prev_idx
+  WHERE a.subject_ref = $1 AND ($2::timestamptz IS NULL OR a.at >= $2)
+) SELECT min(subject_seq), max(subject_seq) FROM walk
 WHERE ($3::timestamptz IS NULL OR at >= $3) AND ($4::timestamptz IS NULL OR at < $4)
-"""  # noqa: S608 - an own statement
+"""
 
 
 @dataclass(frozen=True, slots=True)

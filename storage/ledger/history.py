@@ -14,7 +14,7 @@ from storage.ledger.work import Trail
 from storage.sealing import event_ad, unwrap
 
 # Each row leads to the one before it on the same trail: no index of all trails, whose every insertion would touch another page.
-WALK = """
+_WALK = """
 WITH RECURSIVE walk AS (
   SELECT a.* FROM subject_trail t JOIN audit_event a ON a.idx = t.last_idx WHERE t.id = $1 AND a.subject_ref = $1
   UNION ALL
@@ -39,7 +39,7 @@ async def events_of(
     What is newer than that is walked over (5 us an entry). Raises ``SealBroken``.
     """
     rows = await reading.raw.fetch(
-        f"{WALK} WHERE ($3::bigint IS NULL OR subject_seq < $3) AND ($4::timestamptz IS NULL OR at >= $4) "
+        f"{_WALK} WHERE ($3::bigint IS NULL OR subject_seq < $3) AND ($4::timestamptz IS NULL OR at >= $4) "
         "AND ($5::timestamptz IS NULL OR at < $5) LIMIT $6",
         trail.subject_ref,
         since and since - CLOCK_SLACK,
@@ -67,7 +67,7 @@ async def rows_between(
     found: list[Any]
     if subject_ref is not None:
         found = await reading.raw.fetch(
-            f"{WALK} WHERE idx > $3 AND at BETWEEN $4 AND $5",
+            f"{_WALK} WHERE idx > $3 AND at BETWEEN $4 AND $5",
             subject_ref,
             from_at - CLOCK_SLACK,
             after,
@@ -89,7 +89,7 @@ async def rows_between(
 
 async def indexes_of(reading: Reading, subject_ref: str) -> list[int]:
     """All entries of a trail, newest first."""
-    rows = await reading.raw.fetch(WALK, subject_ref, None)
+    rows = await reading.raw.fetch(_WALK, subject_ref, None)
     return [row["idx"] for row in rows]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -16,6 +17,7 @@ from storage.ledger.published import covering, published
 from storage.ledger.publisher import Publisher, open_log
 from storage.ledger.reopening import reopen
 from storage.ledger.tiles import Tile, read_tile, tile_at
+from tests.conftest import PostgresServer
 from tests.storage.bulk_log import grow, vector_entry
 
 OLD, NEW = NoteSigner("berkas.test/akses", bytes(32)), NoteSigner("berkas.test/akses/2", bytes(32))
@@ -38,7 +40,7 @@ def _root(leaves: Sequence[bytes]) -> bytes:
     return edge.root()
 
 
-async def test_tiles_go_on_under_a_new_name(database_url: str) -> None:
+async def test_tiles_go_on_under_a_new_name(postgres: PostgresServer, database_url: str) -> None:
     """Entries 300 to 339 are lost; others stand in their places. What was there before keeps its bytes; what is new fits the new checkpoint and
     contradicts the lost one, so that a copy of a lost tile is seen. Wrong version: the new name begins its own numbers at 0.
     """
@@ -57,7 +59,7 @@ async def test_tiles_go_on_under_a_new_name(database_url: str) -> None:
     await database.close()
     await asyncio.sleep(0)
 
-    database = Database(database_url)
+    database = Database(postgres.at(postgres.owner, urlsplit(database_url).path.strip("/")))
     await reopen(database, OLD.sign(LOST_TO, lost_root), [NoteVerifier(OLD.vkey()), NoteVerifier(NEW.vkey())])
     await grow(database, (vector_entry(number + 10_000) for number in range(RESTORED, LATER)))
     await Publisher(database, [NEW], at_once=True).sign_head()
