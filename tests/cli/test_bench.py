@@ -194,7 +194,7 @@ def test_a_log_that_was_filled_is_whole(bench_world: World) -> None:
     assert made["cpu_ratio"] > 0
     assert made["wall_ratio"] > 0
     assert made["wal_bytes"] > 300
-    assert 0 < made["proof_p50_ms"] <= made["proof_p99_ms"]
+    assert 0 < made["proof_p50_ms"] <= made["proof_p95_ms"]
     assert asyncio.run(_problems(bench_world)) == []
 
 
