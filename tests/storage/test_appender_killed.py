@@ -15,6 +15,7 @@ import pytest
 from storage.database import Database
 from storage.ledger.merkle import Edge, leaf_hash
 from tests.rules.house import ROOT
+from tests.storage.appending import POINTS
 from tests.storage.ledger_world import Ledger, noted
 
 PROCESSES = 3
@@ -31,9 +32,9 @@ class Crowd:
     started: int = 0
     more: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def starts(self) -> tuple[asyncio.subprocess.Process, asyncio.Task[None]]:
+    async def starts(self, point: str = "") -> tuple[asyncio.subprocess.Process, asyncio.Task[None]]:
         self.started += 1
-        words = (sys.executable, "-m", "tests.storage.appending", self.url, f"p{self.started}")
+        words = (sys.executable, "-m", "tests.storage.appending", self.url, f"p{self.started}", point)
         process = await asyncio.create_subprocess_exec(*words, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
         return process, asyncio.create_task(self._listens(process))
 
@@ -59,9 +60,23 @@ async def crowd(database: Database, database_url: str) -> Crowd:
     return Crowd(database_url)
 
 
-async def test_killed_at_any_point_under_load(crowd: Crowd, database: Database) -> None:
-    """Wrong versions: answered before COMMIT (acknowledged entries are missing); the edge goes on where the process believes that the log
-    ends, not where the head says (a fork, the others halt)."""
+@pytest.mark.parametrize("point", POINTS)
+async def test_killed_at_a_point(crowd: Crowd, database: Database, point: str) -> None:
+    """With the lock and nothing written; everything written and not committed; committed and nobody answered. Beside it another process goes on.
+    Wrong version: callers are answered when their entries are written."""
+    beside = await crowd.starts()
+    fatal, listener = await crowd.starts(point)
+    try:
+        await listener
+        assert await fatal.wait() == -signal.SIGKILL
+        await crowd.grows(by=50)
+    finally:
+        await _killed([beside, (fatal, listener)])
+    await _whole(database, crowd.acknowledged)
+
+
+async def test_killed_at_any_moment_under_load(crowd: Crowd, database: Database) -> None:
+    """Wrong version: the edge goes on where the process believes that the log ends, not where the head says (a fork, the others halt)."""
     chance = random.Random(SEED)
     living = [await crowd.starts() for _ in range(PROCESSES)]
     try:
@@ -75,16 +90,20 @@ async def test_killed_at_any_point_under_load(crowd: Crowd, database: Database) 
             living.append(await crowd.starts())
         await crowd.grows(by=50)
     finally:
-        for process, listener in living:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-            await listener
+        await _killed(living)
     survivor = Ledger(database)  # the log goes on
     await survivor.appender.start()
     assert (await survivor.appender.submit(noted())).verdict.allowed
     await survivor.appender.stop()
     await _whole(database, crowd.acknowledged)
+
+
+async def _killed(living: list[tuple[asyncio.subprocess.Process, asyncio.Task[None]]]) -> None:
+    for process, listener in living:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        await listener
 
 
 async def _whole(database: Database, acknowledged: dict[int, tuple[str, str]]) -> None:
