@@ -39,7 +39,7 @@ TINY = Scale(
     fsck_deep_bytes=5_000_000,
     verify_entries=300,
     receipts=5,
-    ledger_sizes=(600, 1_000, 3_000),
+    ledger_sizes=(2_500, 3_000, 5_000),
     ledger_citizens=50,
     ledger_scale_entries=20,
     entries={1: 5, 8: 40, 32: 40, 128: 150},
@@ -155,7 +155,7 @@ def test_people_see_figures_and_bars(report: dict[str, Any]) -> None:
     text = "\n".join(table(report))
     assert "mint_and_fetch" in text
     for bar in BARS:
-        assert bar.path in text
+        assert (bar.path in text) == (bar.path.partition(".")[0] in report)
 
 
 def test_without_wrk_nothing_is_judged(report: dict[str, Any]) -> None:
@@ -190,7 +190,7 @@ def test_a_place_where_nothing_can_be_written(tmp_path: Path) -> None:
 def test_a_log_that_was_filled_is_whole(bench_world: World) -> None:
     """What the database filled itself goes on as an appender's: the root follows from the entries, trails from their newest."""
     made = asyncio.run(run(bench_world, ("ledger_10m",), TINY, lambda _text: None))["ledger_10m"]
-    assert made["entries"] == 3_000
+    assert made["entries"] == 5_000
     assert made["cpu_ratio"] > 0
     assert made["wall_ratio"] > 0
     assert made["wal_bytes"] > 300
