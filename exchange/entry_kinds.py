@@ -180,7 +180,7 @@ KINDS: dict[str, Kind] = {
         "How a delivery ended", EITHER, "officer client system", {"": "sent, aborted or unknown"}, "ticket consent doc outcome",
         {"agency": "known", "counter": "by an officer", "service": "known", "lawful_basis": "known", "document_type": "known", "bytes": "sent, aborted",
          "release": "sent, aborted: index of the entry that let the bytes out",
-         "source_sha256": "sent, aborted", "served_sha256": "of what left", "rendition": "a copy", "package": "several at once: how many"},
+         "source_sha256": "sent, aborted", "served_sha256": "of what left", "rendition": "a copy", "package": "several at once: how many", "range": "a part was asked for"},
     ),
     "poison": Kind("An act that the database could not take", SITE, "system", {"": "refused"}, "", {"of": "its type"}),
     "preview": Kind(
@@ -196,7 +196,7 @@ KINDS: dict[str, Kind] = {
     ),
     "redelivery": Kind(
         "A broken delivery was repeated", CITIZEN, "officer client", {"": "bytes were let out again"},
-        "agency service lawful_basis consent ticket document_type doc", {"counter": "by an officer", "rendition": "a copy", "package": "how many"},
+        "agency service lawful_basis consent ticket document_type doc", {"counter": "by an officer", "rendition": "a copy", "package": "how many", "range": "a part was asked for"},
     ),
     "refusals": Kind(
         "A caller was turned away before the queue", SITE, "system", {"": "one a minute"}, "", {"caller": "who", "count": "how often"},
@@ -210,7 +210,7 @@ KINDS: dict[str, Kind] = {
     "release": Kind(
         "Bytes of a paper were let out, or refused", EITHER, "officer client", {"": "let out", "proof": "refused: the proof of a delivery"},
         "agency service lawful_basis consent ticket document_type doc",
-        {"counter": "by an officer", "rendition": "a copy", "package": "several at once: how many", "scope": "refused: the machine's scope", "receipt": "proof"},
+        {"counter": "by an officer", "rendition": "a copy", "range": "a part was asked for", "package": "several at once: how many", "scope": "refused: the machine's scope", "receipt": "proof"},
     ),
     "request": Kind(
         "Consent was asked for", EITHER, "officer client",

@@ -277,6 +277,7 @@ async def test_a_reader_that_is_too_slow_is_cut_off(faulty: Faulty, monkeypatch:
     await check_invariants(world)
 
 
+@pytest.mark.toy_entries
 async def test_a_delivery_that_is_reported_late_closes_no_other(faulty: Faulty) -> None:
     """I5: the outcome of a first attempt arrives while the second one runs, and after a complete one. Wrong version: it
     closes whatever is open, or forgets that the paper was delivered."""

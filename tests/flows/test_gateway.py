@@ -153,6 +153,7 @@ async def test_over_tls(tmp_path: Path) -> None:
         assert len(server.asked) == 1
 
 
+@pytest.mark.toy_entries
 async def test_what_is_said_goes_into_no_log(
     world: World, server: GatewayServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -172,6 +173,7 @@ async def test_what_is_said_goes_into_no_log(
     assert not [word for word in (PHONE[1:], TOKEN, "khas") if word in lines]
 
 
+@pytest.mark.toy_entries
 async def test_retry_after_is_honoured_up_to_an_hour(world: World, server: GatewayServer) -> None:
     held_back(world)
     subject = await world.enrols(await world.officer())

@@ -176,6 +176,7 @@ async def test_numbers_that_follow_one_another(world: World) -> None:
     )
 
 
+@pytest.mark.toy_entries
 async def test_every_replica_counts_the_same(world: World) -> None:
     """Judged in the batch: two replicas at the same moment reach three together, also after a restart of one."""
     parts = world.parts

@@ -31,6 +31,8 @@ from tests.smtp_sink import Sink, smtp_sink
 from tests.storage.cutting_proxy import CuttingProxy
 from tests.world import World, csrf_of, path_of, running_world
 
+pytestmark = pytest.mark.toy_entries
+
 FROM = "berkas@contoh.go.id"
 PHONE = "+6281200009955"
 A_MINUTE = timedelta(seconds=61)  # a claim is over

@@ -28,6 +28,8 @@ from tests.conftest import PostgresServer
 from tests.storage.ledger_world import Ledger, noted
 from tests.witness_process import WitnessAt, witnesses
 
+pytestmark = pytest.mark.toy_entries
+
 LOG = NoteSigner("berkas.test/akses", bytes(range(32)))
 FALSE = CosignatureSigner("saksi.test", b"f" * 32)
 LATE_AFTER = timedelta(minutes=30)
