@@ -38,6 +38,9 @@ __all__ = ["entries_wire", "log_tripwire", "message_wire", "record_schema"]
 # A shell starts what it puts in the background with SIGINT ignored, and so would be every process that the tests start.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# `nohup` does the same with SIGHUP, and a sandbox that should end by it would go on.
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 TEMPLATE = f"berkas_template_{uuid.uuid4().hex[:8]}"
 
