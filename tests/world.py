@@ -269,7 +269,12 @@ def gate_workers() -> LimitedWorkers:
 
 
 def _workers(tasks: Mapping[str, str], **more: Any) -> LimitedWorkers:
-    return gate_workers() if tasks is GATE_TASKS else LimitedWorkers(tasks, **more)
+    if tasks is not GATE_TASKS:
+        return LimitedWorkers(tasks, **more)
+    shared = gate_workers()
+    # A queue belongs to the loop in which somebody first had to wait for it, and not every test runs in the session's.
+    shared._places._loop = None  # type: ignore[attr-defined]
+    return shared
 
 
 _ROUTES: dict[tuple[object, ...], list[BaseRoute]] = {}

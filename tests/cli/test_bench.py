@@ -23,6 +23,7 @@ from exchange.flows.turn_keys import known_log_vkeys
 from storage.database import Database
 from storage.ledger.verify import verify
 
+TICK_MS = 10  # of the kernel's account of CPU
 TINY = Scale(
     rounds=1,
     requests=12,
@@ -139,7 +140,7 @@ def test_the_figures_can_be(report: dict[str, Any]) -> None:
     assert report["import"]["pdf_per_s"] > 0
     for figures in (report["stamped"]["pdf_300kb"], report["stamped"]["jpeg_2mp"]):
         # Of a few copies, in ticks of 10 ms: only the full run says how much more.
-        assert figures["stamped_cpu_ms"] >= figures["original_cpu_ms"] >= 0
+        assert figures["stamped_cpu_ms"] + TICK_MS >= figures["original_cpu_ms"] >= 0
         assert 200 <= figures["source_kb"] <= 1_500
     for figures in (report["package"], report["package"]["photos"]):
         assert 0 < figures["p50_ms"] <= figures["p95_ms"]
