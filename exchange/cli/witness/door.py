@@ -28,7 +28,9 @@ class Door:
         receive: Callable[[], Awaitable[_Message]],
         send: Callable[[_Message], Awaitable[None]],
     ) -> None:
-        if scope["type"] != "http":
+        if (
+            scope["type"] != "http"
+        ):  # ASGI 3: who does not know a kind of scope (lifespan, websocket) raises, and the server goes on
             raise NotImplementedError(scope["type"])
         answer = await self._answer(scope, receive)
         headers = [
